@@ -1,0 +1,3 @@
+"""Data contracts in, a running data platform out."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Contract -> check specs: plain data that every engine understands."""

@@ -1,0 +1,1 @@
+from quality_platform.validation.expectation_kinds import *

@@ -1,0 +1,261 @@
+"""Check specs: what a contract claims about a table, as plain data, before any engine.
+
+A `CheckSpec` pairs a claim (what must hold) with a threshold (how often it may fail) and a severity
+(what follows). A claim about rows with the threshold "none" labels rows: it is a row rule. Any
+other threshold, and any claim about the batch as a whole, is a gate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from quality_platform.errors import Location
+
+
+class Severity(StrEnum):
+    """What a broken check does: an error quarantines or blocks, a warning counts and lets pass."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Scope(StrEnum):
+    """Whether a check labels single rows or judges the batch as a whole."""
+
+    ROW = "row"
+    GATE = "gate"
+    NOTE = "note"
+
+
+class Operator(StrEnum):
+    """The eight ODCS operators, by their names in the standard."""
+
+    MUST_BE = "mustBe"
+    MUST_NOT_BE = "mustNotBe"
+    GREATER = "mustBeGreaterThan"
+    GREATER_OR_EQUAL = "mustBeGreaterOrEqualTo"
+    LESS = "mustBeLessThan"
+    LESS_OR_EQUAL = "mustBeLessOrEqualTo"
+    BETWEEN = "mustBeBetween"
+    NOT_BETWEEN = "mustNotBeBetween"
+
+
+_SYMBOLS = {
+    Operator.MUST_BE: "=",
+    Operator.MUST_NOT_BE: "!=",
+    Operator.GREATER: ">",
+    Operator.GREATER_OR_EQUAL: ">=",
+    Operator.LESS: "<",
+    Operator.LESS_OR_EQUAL: "<=",
+}
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A metric's bound: `operator` against one number, or two for the between operators (inclusive).
+
+    `percent` tells that the metric is 100 * failing rows / rows of the batch.
+    """
+
+    operator: Operator
+    values: tuple[Decimal, ...]
+    percent: bool = False
+
+    @property
+    def is_none_allowed(self) -> bool:
+        """Whether this says "not a single row may fail"."""
+        return self.operator is Operator.MUST_BE and self.values == (Decimal(0),)
+
+    def holds(self, value: Decimal) -> bool:
+        """Whether the metric's value is within the bound."""
+        first = self.values[0]
+        match self.operator:
+            case Operator.MUST_BE:
+                return value == first
+            case Operator.MUST_NOT_BE:
+                return value != first
+            case Operator.GREATER:
+                return value > first
+            case Operator.GREATER_OR_EQUAL:
+                return value >= first
+            case Operator.LESS:
+                return value < first
+            case Operator.LESS_OR_EQUAL:
+                return value <= first
+            case Operator.BETWEEN:
+                return first <= value <= self.values[1]
+            case Operator.NOT_BETWEEN:
+                return not first <= value <= self.values[1]
+
+    def __str__(self) -> str:
+        unit = "%" if self.percent else ""
+        if self.operator in _SYMBOLS:
+            return f"{_SYMBOLS[self.operator]} {self.values[0]}{unit}"
+        words = "between" if self.operator is Operator.BETWEEN else "not between"
+        return f"{words} {self.values[0]}{unit} and {self.values[1]}{unit}"
+
+
+NONE_ALLOWED = Threshold(Operator.MUST_BE, (Decimal(0),))
+
+
+@dataclass(frozen=True)
+class Conforms:
+    """Every cell of the row converts to its column's type; decided while the source is read."""
+
+
+@dataclass(frozen=True)
+class NotNull:
+    """The column has a value in every row."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class NotMissing:
+    """The column has none of the values that stand for "missing"; NULL counts only when listed."""
+
+    column: str
+    missing_values: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class InSet:
+    """The column's value is one of `values`, or NULL."""
+
+    column: str
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The pattern (RE2) is found in the column's text, or the column is NULL."""
+
+    column: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class InRange:
+    """The column's value is within the bounds, or NULL; a bound of None is open."""
+
+    column: str
+    minimum: object | None = None
+    maximum: object | None = None
+    exclusive_minimum: bool = False
+    exclusive_maximum: bool = False
+
+
+@dataclass(frozen=True)
+class LengthBetween:
+    """The column's text has a length in characters within the bounds, or is NULL."""
+
+    column: str
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True)
+class Satisfies:
+    """A SQL predicate over one row is not false; NULL (unknown) passes, as in a SQL CHECK."""
+
+    predicate: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """The columns' values stand in another table; a row with any NULL among them is not judged."""
+
+    columns: tuple[str, ...]
+    to_table: str
+    to_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unique:
+    """No two rows share the columns' values; a row with any NULL among them is not judged.
+
+    The metric counts extra rows (n - 1 for a group of n); a row rule labels all rows of the group.
+    """
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """The number of rows in the batch."""
+
+
+@dataclass(frozen=True)
+class SqlMetric:
+    """A query in its server's dialect that returns one number; `{object}` stands for the batch."""
+
+    query: str
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A Great Expectations expectation: its type and its keyword arguments."""
+
+    type: str
+    kwargs: dict[str, object] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class SodaCheck:
+    """One check in Soda contract language; `column` is None for a check on the data set."""
+
+    definition: dict[str, object] = field(hash=False)
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class NoDrift:
+    """The column is distributed as in the reference period (a text for people)."""
+
+    column: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A rule in prose: shown, never run."""
+
+    text: str
+
+
+Predicate = NotNull | NotMissing | InSet | Matches | InRange | LengthBetween | Satisfies
+Claim = (
+    Conforms
+    | Predicate
+    | ForeignKey
+    | Unique
+    | RowCount
+    | SqlMetric
+    | Expectation
+    | SodaCheck
+    | NoDrift
+    | Note
+)
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """One check of one table. `name` is unique within the table and a valid Dagster check name."""
+
+    name: str
+    claim: Claim
+    scope: Scope
+    severity: Severity = Severity.ERROR
+    threshold: Threshold = NONE_ALLOWED
+    dimension: str = ""
+    description: str = ""
+    columns: tuple[str, ...] = ()
+    location: Location | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a failure stops the publish."""
+        return self.scope is Scope.GATE and self.severity is Severity.ERROR

@@ -1,0 +1,1 @@
+"""runner.yaml as frozen models; the only reader of the environment."""

@@ -1,0 +1,179 @@
+"""runner.yaml -> RunnerConfig, with file and line in every error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from croniter import croniter
+from pydantic import ValidationError
+
+from quality_platform.config.environment import expanded
+from quality_platform.config.models import RunnerConfig, model_defaults
+from quality_platform.documents.suggestions import did_you_mean
+from quality_platform.documents.yaml_documents import YamlDocument, load_yaml
+from quality_platform.errors import Location, Problem, RunnerFileError
+
+
+@dataclass(frozen=True)
+class RunnerFile:
+    """A loaded runner.yaml: the models, and where each of their values stands in the file."""
+
+    config: RunnerConfig
+    document: YamlDocument
+
+    def location(self, *path: str | int) -> Location:
+        """Where a value stands, by keys and indexes from the root."""
+        return self.document.location(path)
+
+    def resolve(self, path: str | Path) -> Path:
+        """A path of the file as an absolute path: relative ones start at the file's folder."""
+        return self.document.path.parent / path
+
+
+def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
+    """Loads runner.yaml; `variables` are what `${VAR}` refers to.
+
+    Raises:
+        RunnerFileError: it cannot be used; every problem is listed with its line.
+        EnvironmentVariableError: a `${VAR}` has neither a value nor a default.
+    """
+    document = load_yaml(path)
+    if not isinstance(document.data, dict):
+        raise RunnerFileError(
+            "the file must be a mapping with the key `tables`", location=document.location()
+        )
+    data = _with_defaults(expanded(document, variables), model_defaults(), variables)
+    try:
+        config = RunnerConfig.model_validate(data)
+    except ValidationError as error:
+        problems = [_problem(entry, document) for entry in error.errors()]
+        raise RunnerFileError.of(problems) from None
+    if problems := _unknown_references(config, document):
+        raise RunnerFileError.of(problems)
+    return RunnerFile(config, document)
+
+
+def _with_defaults(data: Any, defaults: Mapping[str, Any], variables: Mapping[str, str]) -> Any:
+    if not isinstance(data, dict):
+        return data
+    result = dict(data)
+    for key, value in defaults.items():
+        if isinstance(value, dict):
+            result[key] = _with_defaults(result.get(key, {}), value, variables)
+        else:
+            home = variables["QUALITY_PLATFORM_HOME"]
+            result.setdefault(key, value.replace("${QUALITY_PLATFORM_HOME}", home))
+    return result
+
+
+def _problem(entry: Any, document: YamlDocument) -> Problem:
+    # pydantic adds the tags of unions to the path; they are no keys of the file.
+    path = tuple(step for step in entry["loc"] if step not in {"literal['latest_month']"})
+    name = ".".join(str(step) for step in path)
+    context = entry.get("ctx", {})
+    if entry["type"] == "extra_forbidden":
+        allowed = _keys_at(path[:-1])
+        return Problem(
+            message=f"unknown key {str(path[-1])!r}",
+            location=document.location(path),
+            field=name,
+            allowed=", ".join(allowed),
+            action=did_you_mean(str(path[-1]), allowed),
+        )
+    received = _value_at(document.data, path)
+    return Problem(
+        message=entry["msg"].removeprefix("Value error, "),
+        location=document.location(path),
+        field=name,
+        received="" if received is None or isinstance(received, dict | list) else repr(received),
+        allowed=str(context.get("expected", "")),
+    )
+
+
+def _value_at(data: Any, path: tuple[str | int, ...]) -> Any:
+    """The text as it stands in the file: a `${VAR}` is shown, never its content."""
+    for step in path:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def _keys_at(path: tuple[str | int, ...]) -> list[str]:
+    """The keys that the models allow at a place of the file."""
+    schema = RunnerConfig.model_json_schema()
+    node: Any = schema
+    for step in path:
+        node = _child(_resolved(node, schema), step, schema)
+    return sorted(_resolved(node, schema).get("properties", {}))
+
+
+def _child(node: Any, step: str | int, schema: Any) -> Any:
+    if isinstance(step, int):
+        return node.get("items", {})
+    return node.get("properties", {}).get(step) or node.get("additionalProperties") or {}
+
+
+def _resolved(node: Any, schema: Any) -> Any:
+    for option in (node, *node.get("anyOf", ()), *node.get("allOf", ())):
+        if "$ref" in option:
+            return _resolved(schema["$defs"][option["$ref"].rpartition("/")[2]], schema)
+    return node
+
+
+def _unknown_references(config: RunnerConfig, document: YamlDocument) -> list[Problem]:
+    tables, views = sorted(config.tables), sorted(config.feature_views)
+    problems: list[Problem] = []
+
+    def check(path: tuple[str | int, ...], name: str, allowed: list[str], kind: str) -> None:
+        if name not in allowed:
+            problems.append(
+                Problem(
+                    message=f"there is no {kind} {name!r} in this file",
+                    location=document.location(path),
+                    field=".".join(str(step) for step in path),
+                    allowed=", ".join(allowed),
+                    action=did_you_mean(name, allowed),
+                )
+            )
+
+    for view, settings in config.feature_views.items():
+        if view in tables:
+            problems.append(
+                Problem(
+                    message=f"{view!r} is the name of a table and of a feature view",
+                    location=document.location(("feature_views", view)),
+                    action="rename one of them",
+                )
+            )
+        for n, name in enumerate(settings.inputs):
+            check(("feature_views", view, "inputs", n), name, tables, "table")
+    for schedule, cron in config.schedules.items():
+        for n, name in enumerate(cron.targets):
+            check(
+                ("schedules", schedule, "targets", n), name, tables + views, "table or feature view"
+            )
+        problems += _cron_problems(schedule, cron.cron, document)
+    for sensor, watch in config.sensors.items():
+        check(("sensors", sensor, "table"), watch.table, tables, "table")
+    return problems
+
+
+def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Problem]:
+    # Dagster takes five fields; croniter alone would also take six.
+    if croniter.is_valid(cron) and (cron.startswith("@") or len(cron.split()) == 5):
+        return []
+    path = ("schedules", schedule, "cron")
+    return [
+        Problem(
+            message="not a cron expression",
+            location=document.location(path),
+            field=".".join(path),
+            received=cron,
+            allowed="five fields (minute hour day month weekday), @hourly, @daily, @weekly, @monthly",
+        )
+    ]

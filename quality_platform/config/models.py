@@ -1,0 +1,301 @@
+"""The models of runner.yaml. docs/configuration.md is generated from them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
+RESERVED_NAMESPACES = ("quarantine", "features", "history")
+
+
+def _known_timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"no such time zone: {name}; use an IANA name such as Europe/Berlin")
+    return name
+
+
+def _not_reserved(namespace: str) -> str:
+    if namespace in RESERVED_NAMESPACES:
+        raise ValueError(f"the namespaces {', '.join(RESERVED_NAMESPACES)} belong to the platform")
+    return namespace
+
+
+def _byte_count(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*(MB|GB)", text):
+        raise ValueError("write a whole number of MB or GB, such as 512MB")
+    return text
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+Namespace = Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_not_reserved)]
+Bytes = Annotated[str, AfterValidator(_byte_count)]
+
+
+class Model(BaseModel):
+    """Base of every model: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
+
+
+class CatalogConfig(Model):
+    """The Iceberg catalog."""
+
+    name: Name = "lake"
+    """The catalog's name in pyiceberg."""
+    type: Literal["sql"] = "sql"
+    """The kind of catalog: `sql` is a SQLite or PostgreSQL database."""
+    uri: SecretStr = SecretStr("sqlite:///${QUALITY_PLATFORM_HOME}/catalog.db")
+    """SQLAlchemy URL of the catalog database; `postgresql+psycopg2://...` for PostgreSQL."""
+
+
+class LakeConfig(Model):
+    """Where the tables live."""
+
+    catalog: CatalogConfig = CatalogConfig()
+    """The Iceberg catalog."""
+    warehouse: str = "${QUALITY_PLATFORM_HOME}/warehouse"
+    """Folder (or `file://` URI) of the tables' files."""
+    target_file_size: Bytes = "128MB"
+    """Size at which a data file is finished and the next one begun."""
+
+
+class EngineConfig(Model):
+    """Limits of the check engine, for each table that is being loaded."""
+
+    memory_limit: Bytes = "512MB"
+    """Memory of the DuckDB engine; what does not fit spills to disk."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    """Threads of the DuckDB engine."""
+    sample_rows: Annotated[int, Field(ge=0, le=100)] = 5
+    """Failing rows shown with each check; personal data in them is masked."""
+
+
+class RetryConfig(Model):
+    """Retries of transient errors. Errors that would only repeat themselves are never retried."""
+
+    max_retries: Annotated[int, Field(ge=0, le=20)] = 3
+    """Retries after the first attempt."""
+    initial_delay_seconds: Annotated[float, Field(gt=0)] = 5
+    """Delay before the first retry; it doubles with each further one."""
+    jitter: bool = True
+    """Whether delays are varied at random, so that many tables do not retry at the same moment."""
+
+
+class CsvSourceConfig(Model):
+    """Delimited text files."""
+
+    type: Literal["csv"]
+    """`csv`."""
+    path: str
+    """A file or a glob (`*`, `**`), relative to the folder of runner.yaml."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """The character between fields."""
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    """The character around fields that hold delimiters or line ends."""
+    null_strings: tuple[str, ...] = ("",)
+    """Texts that stand for "no value"."""
+    ignore_columns: tuple[str, ...] = ()
+    """Columns of the files that the contract does not have and that may be left out."""
+
+
+class LoadConfig(Model):
+    """How files become rows of the table."""
+
+    mode: Literal["append", "replace"] = "append"
+    """`append` adds the rows of new files; `replace` puts the newest files' rows in place of all."""
+    batch: Literal["file", "all"] = "all"
+    """What one load is, and so what a check on the batch judges: each new file by itself, or all
+    new files together. `replace` always takes all."""
+
+    @model_validator(mode="after")
+    def _replace_takes_all(self) -> LoadConfig:
+        if self.mode == "replace" and self.batch == "file":
+            raise ValueError(
+                "mode: replace needs batch: all; each file would replace the one before"
+            )
+        return self
+
+
+class TableConfig(Model):
+    """One table: a data contract, a source, and how the one becomes the other."""
+
+    contract: Path
+    """The table's data contract (ODCS v3), relative to the folder of runner.yaml."""
+    schema_object: str | None = None
+    """Which object under the contract's `schema` describes this table; needed when it has several."""
+    namespace: Namespace = "main"
+    """The Iceberg namespace of the table."""
+    source: CsvSourceConfig
+    """Where the rows come from."""
+    load: LoadConfig = LoadConfig()
+    """How files become rows."""
+    retries: RetryConfig | None = None
+    """Retries of this table's loads; the file's `retries` where left out."""
+    group: Name | None = None
+    """The asset group in the Dagster UI; the namespace where left out."""
+
+
+class EntityConfig(Model):
+    """What a feature describes."""
+
+    name: Name
+    """The entity's name in Feast."""
+    join_key: Name
+    """The column that identifies it."""
+
+
+class ReferencePeriod(Model):
+    """A period of event time: from the first day (inclusive) to the second (exclusive), in UTC."""
+
+    start: date
+    """First day."""
+    end: date
+    """First day after."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ReferencePeriod:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start} must be before end {self.end}")
+        return self
+
+
+class DriftConfig(Model):
+    """A drift test of a feature view: the current rows against a reference period."""
+
+    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """The features that are compared."""
+    reference: ReferencePeriod
+    """The rows that count as normal."""
+    current: ReferencePeriod | Literal["latest_month"] = "latest_month"
+    """The rows that are judged: a period, or the calendar month of the latest event."""
+    psi: Annotated[float, Field(gt=0)] = 0.2
+    """Population stability index above which a column has drifted. Raised to the noise floor of
+    the sample sizes where that is higher."""
+    ks: Annotated[float, Field(gt=0, le=1)] = 0.15
+    """Kolmogorov-Smirnov distance above which a numeric column has drifted. Raised to the noise
+    floor where that is higher."""
+    severity: Literal["error", "warning"] = "warning"
+    """`error` stops the materialization, `warning` shows and lets pass."""
+
+
+class FeatureViewConfig(Model):
+    """Features computed by SQL over published tables, checked like any table."""
+
+    contract: Path
+    """The data contract (ODCS v3) of the computed table."""
+    sql: Path
+    """A file with one SELECT in DuckDB SQL over the input tables, by their names in this file."""
+    inputs: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """The tables that the SQL reads."""
+    entities: Annotated[tuple[EntityConfig, ...], Field(min_length=1)]
+    """What the features describe."""
+    event_timestamp: Name
+    """The column that tells when the features became known."""
+    ttl_days: Annotated[int, Field(ge=1)] | None = None
+    """How long a value stays valid in historical reads; for ever where left out."""
+    owner: str = ""
+    """E-mail address or team of the owner."""
+    drift: DriftConfig | None = None
+    """A drift test that runs with every computation."""
+    online: bool = True
+    """Whether Feast materializes the view into its online store."""
+
+
+class FeatureStoreConfig(Model):
+    """Feast's registry and online store."""
+
+    project: Name = "quality_platform"
+    """Feast's project name."""
+    registry: Path = Path("${QUALITY_PLATFORM_HOME}/feast/registry.db")
+    """Feast's registry."""
+    online_store: Path = Path("${QUALITY_PLATFORM_HOME}/feast/online.db")
+    """Feast's SQLite online store."""
+
+
+class ScheduleConfig(Model):
+    """A cron schedule that runs tables and feature views."""
+
+    cron: str
+    """Five fields, or `@daily` and the like."""
+    timezone: Timezone = "UTC"
+    """IANA time zone of the cron expression."""
+    targets: tuple[Name, ...] = ()
+    """Tables and feature views; all of them where left out. What a feature view reads is not run
+    by naming the view."""
+    enabled: bool = False
+    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
+    description: str = ""
+    """Shown in the UI."""
+
+
+class FileArrivalSensorConfig(Model):
+    """Runs a table when files appear or change."""
+
+    type: Literal["file_arrival"]
+    """`file_arrival`."""
+    table: Name
+    """The table whose source is watched."""
+    interval_seconds: Annotated[int, Field(ge=5)] = 30
+    """Least time between two looks."""
+    settle_seconds: Annotated[int, Field(ge=0)] = 5
+    """A file counts once it has not changed for this long: somebody may still be writing it."""
+    enabled: bool = False
+    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
+
+
+class RunnerConfig(Model):
+    """runner.yaml."""
+
+    version: Literal[1] = 1
+    """The version of this file's format."""
+    lake: LakeConfig = LakeConfig()
+    """Where the tables live."""
+    engine: EngineConfig = EngineConfig()
+    """Limits of the check engine."""
+    retries: RetryConfig = RetryConfig()
+    """Retries of every table that does not say otherwise."""
+    tables: Annotated[dict[Name, TableConfig], Field(min_length=1)]
+    """The tables, by name."""
+    feature_views: dict[Name, FeatureViewConfig] = {}
+    """The feature views, by name."""
+    feature_store: FeatureStoreConfig = FeatureStoreConfig()
+    """Feast's registry and online store."""
+    schedules: dict[Name, ScheduleConfig] = {}
+    """Cron schedules, by name."""
+    sensors: dict[Name, FileArrivalSensorConfig] = {}
+    """Sensors, by name."""
+
+
+def megabytes(text: str) -> int:
+    """The number of megabytes that a checked byte count such as 512MB or 2GB means."""
+    return int(text[:-2]) * (1000 if text.endswith("GB") else 1)
+
+
+def model_defaults() -> dict[str, Any]:
+    """The sections that may be left out, with their defaults, before `${VAR}` are replaced."""
+    return {
+        "lake": {
+            "catalog": {"uri": CatalogConfig().uri.get_secret_value()},
+            "warehouse": LakeConfig().warehouse,
+        },
+        "feature_store": {
+            "registry": str(FeatureStoreConfig().registry),
+            "online_store": str(FeatureStoreConfig().online_store),
+        },
+    }

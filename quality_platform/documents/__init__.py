@@ -1,0 +1,1 @@
+"""Text that people write: YAML with the line and column of every value."""

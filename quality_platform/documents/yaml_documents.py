@@ -1,0 +1,135 @@
+"""YAML files as plain data plus the place of every key and value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from quality_platform.errors import ConfigurationError, Location
+
+PathInDocument = tuple[str | int, ...]
+
+_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """One YAML file: `data` as plain Python values, and where each of them stands.
+
+    Dates and times stay text, as the JSON schemas of the standards expect them.
+    """
+
+    path: Path
+    data: Any
+    _places: dict[PathInDocument, tuple[int, int]] = field(repr=False, hash=False)
+
+    def location(self, path: Sequence[str | int] = ()) -> Location:
+        """Where the value at `path` (keys and list indexes from the root) stands.
+
+        A path that does not exist gives the place of the deepest part that does.
+        """
+        steps = tuple(path)
+        while steps not in self._places and steps:
+            steps = steps[:-1]
+        line, column = self._places.get(steps, (0, 0))
+        return Location(str(self.path), line, column)
+
+
+def load_yaml(path: Path) -> YamlDocument:
+    """Reads a YAML file.
+
+    Raises:
+        ConfigurationError: there is no such file, it is no YAML, or a key stands twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file cannot be read: {error.strerror}",
+            location=Location(str(path)),
+            action="check the path, relative to the folder of the file that names it",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"the file is not UTF-8 (byte {error.start})", location=Location(str(path))
+        ) from error
+    return parse_yaml(text, path)
+
+
+def parse_yaml(text: str, path: Path) -> YamlDocument:
+    """Parses YAML; `path` is what the locations name. Errors as `load_yaml`."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise ConfigurationError(
+            f"not valid YAML: {error.problem}",
+            location=Location(str(path), mark.line + 1, mark.column + 1)
+            if mark
+            else Location(str(path)),
+        ) from error
+    finally:
+        loader.dispose()
+    places: dict[PathInDocument, tuple[int, int]] = {}
+    data = None if node is None else _Builder(path, places).value(node, ())
+    return YamlDocument(path, data, places)
+
+
+class _Builder:
+    """Builds plain values from composed nodes and notes where each stands."""
+
+    def __init__(self, path: Path, places: dict[PathInDocument, tuple[int, int]]) -> None:
+        self._path = path
+        self._places = places
+        self._scalars = yaml.constructor.SafeConstructor()
+
+    def value(self, node: yaml.Node, path: PathInDocument) -> Any:
+        self._places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(child, (*path, n)) for n, child in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        if node.tag == "tag:yaml.org,2002:timestamp":
+            return node.value
+        try:
+            return self._scalars.construct_object(node)
+        except (yaml.constructor.ConstructorError, ValueError) as error:
+            raise ConfigurationError(
+                f"not a plain YAML value: {node.tag}", location=self._at(node)
+            ) from error
+
+    def _mapping(self, node: yaml.MappingNode, path: PathInDocument) -> dict[Any, Any]:
+        self._refuse_double_keys(node)
+        # Brings in what `<<` merges, before the node's own keys, which so win.
+        self._scalars.flatten_mapping(node)
+        result: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._scalar(key_node)
+            # The key's place, not the value's: a nested value may begin lines below.
+            mark = key_node.start_mark
+            self._places[(*path, key)] = (mark.line + 1, mark.column + 1)
+            result[key] = self.value(value_node, (*path, key))
+        return result
+
+    def _refuse_double_keys(self, node: yaml.MappingNode) -> None:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self._scalar(key_node)
+            if key in seen:
+                raise ConfigurationError(
+                    f"the key {key!r} stands twice", location=self._at(key_node)
+                )
+            seen.add(key)
+
+    def _at(self, node: yaml.Node) -> Location:
+        return Location(str(self._path), node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,1 @@
+"""Drift: how far the distribution of a feature has moved from a reference."""

@@ -1,0 +1,201 @@
+"""From counts and engine outcomes to the results of a table's checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from quality_platform.checks.results import CheckResult, Verdict, verdict_of
+from quality_platform.checks.specs import (
+    CheckSpec,
+    Conforms,
+    Expectation,
+    ForeignKey,
+    Note,
+    RowCount,
+    Scope,
+    SodaCheck,
+    SqlMetric,
+    Unique,
+)
+from quality_platform.errors import EngineError
+from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.samples import Samples
+from quality_platform.lake.reading import files_of, snapshot_of
+from quality_platform.validation.engine_outcomes import EngineOutcome
+from quality_platform.validation.row_rules import ReferenceKeys, RowRules
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class Pins:
+    """The snapshots that a run reads beside its source, chosen once at its start.
+
+    `snapshots` has a snapshot id for every table that a foreign key refers to; a table that has
+    none yet is missing, and checks against it cannot run.
+    """
+
+    snapshots: dict[str, int] = field(hash=False)
+    files: dict[str, list[str]] = field(hash=False)
+
+    @classmethod
+    def of(cls, platform: Platform, names: Sequence[str]) -> Pins:
+        """Pins these tables of the platform as they are now."""
+        snapshots: dict[str, int] = {}
+        files: dict[str, list[str]] = {}
+        for name in names:
+            table = platform.lake.find_table(platform.contracted(name).identifier)
+            snapshot = snapshot_of(table) if table is not None else None
+            if table is not None and snapshot is not None:
+                snapshots[name] = snapshot.snapshot_id
+                files[name] = files_of(table, snapshot.snapshot_id)
+        return cls(snapshots, files)
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """A table's checks by the way they are run; `errors` are those that cannot run at all."""
+
+    row_rules: tuple[CheckSpec, ...]
+    batch_checks: tuple[CheckSpec, ...]
+    errors: Mapping[str, str] = field(hash=False)
+
+    @classmethod
+    def of(
+        cls, table: ContractedTable, connection: DuckDBPyConnection, keys: ReferenceKeys
+    ) -> CheckPlan:
+        """Sorts the checks, and tries every row rule on no rows so that one bad rule is told."""
+        rules = [spec for spec in table.checks if is_row_rule(spec)]
+        errors = {
+            spec.name: problem
+            for spec in table.checks
+            if (problem := _obstacle(spec, table.schema, connection, keys))
+        }
+        rest = [s for s in table.checks if not is_row_rule(s) and not isinstance(s.claim, Conforms)]
+        return cls(
+            tuple(spec for spec in rules if spec.name not in errors),
+            tuple(spec for spec in rest if spec.name not in errors),
+            errors,
+        )
+
+
+def is_row_rule(spec: CheckSpec) -> bool:
+    """Whether a row alone, with the pinned reference keys, decides the check."""
+    needs_batch = Unique | RowCount | SqlMetric | Expectation | SodaCheck | Conforms | Note
+    return spec.scope is Scope.ROW and not isinstance(spec.claim, needs_batch)
+
+
+def _obstacle(
+    spec: CheckSpec, schema: pa.Schema, connection: DuckDBPyConnection, keys: ReferenceKeys
+) -> str:
+    """Why a check cannot run; "" where it can."""
+    claim = spec.claim
+    if isinstance(claim, ForeignKey) and claim.to_table not in keys.files:
+        return f"nothing has been published to {claim.to_table} yet: run that table first"
+    if not is_row_rule(spec):
+        return ""
+    try:
+        RowRules.compiled(connection, [spec], keys).tried(schema)
+    except EngineError as error:
+        return error.problems[0].message
+    return ""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Turns what was found on one batch into results."""
+
+    table: ContractedTable
+    rows: int
+    samples: Samples
+    label: str = ""
+
+    def results(
+        self,
+        counts: Mapping[str, int],
+        outcomes: Mapping[str, EngineOutcome],
+        errors: Mapping[str, str],
+    ) -> tuple[CheckResult, ...]:
+        """A result for every check of the table, in the contract's order."""
+        return tuple(self._result(spec, counts, outcomes, errors) for spec in self.table.checks)
+
+    def _result(
+        self,
+        spec: CheckSpec,
+        counts: Mapping[str, int],
+        outcomes: Mapping[str, EngineOutcome],
+        errors: Mapping[str, str],
+    ) -> CheckResult:
+        if spec.name in errors:
+            return self._error(spec, errors[spec.name])
+        if spec.name not in outcomes:
+            return self._counted(spec, counts[spec.name])
+        outcome = outcomes[spec.name]
+        if outcome.error:
+            return self._error(spec, outcome.error)
+        prefix = f"{self.label}: " if self.label and spec.scope is Scope.GATE else ""
+        return CheckResult(
+            spec=spec,
+            verdict=verdict_of(spec, outcome.passed),
+            rows=outcome.rows,
+            count=outcome.count,
+            value=outcome.value,
+            message=f"{prefix}{outcome.message}" if spec.scope is Scope.GATE else "",
+            sample=self.samples.of(spec),
+            query=query_for_people(spec, self.table),
+        )
+
+    def _counted(self, spec: CheckSpec, count: int) -> CheckResult:
+        return CheckResult(
+            spec=spec,
+            verdict=verdict_of(spec, count == 0),
+            rows=self.rows,
+            count=count,
+            sample=self.samples.of(spec),
+            query=query_for_people(spec, self.table),
+        )
+
+    def _error(self, spec: CheckSpec, message: str) -> CheckResult:
+        return CheckResult(
+            spec=spec, verdict=Verdict.ERROR, rows=self.rows, message=f"could not run: {message}"
+        )
+
+
+def query_for_people(spec: CheckSpec, table: ContractedTable) -> str:
+    """SQL (DuckDB) that shows the rows a result is about; "" where there is none to show."""
+    from quality_platform.lake.query import quote_identifier, quote_literal
+    from quality_platform.validation.sql_predicates import broken
+
+    if spec.scope is Scope.ROW and spec.severity == "error":
+        name = quote_literal(spec.name)
+        return f"SELECT * FROM {table.quarantine_identifier} WHERE {name} IN _broken_rules"
+    match spec.claim:
+        case ForeignKey(columns, to_table, to_columns):
+            pairs = zip(columns, to_columns, strict=True)
+            on = " AND ".join(
+                f"b.{quote_identifier(c)} = r.{quote_identifier(k)}" for c, k in pairs
+            )
+            present = " AND ".join(f"{quote_identifier(c)} IS NOT NULL" for c in columns)
+            return (
+                f"SELECT * FROM {table.identifier} b ANTI JOIN {to_table} r ON {on} WHERE {present}"
+            )
+        case Unique(columns):
+            keys = ", ".join(quote_identifier(c) for c in columns)
+            return (
+                f"SELECT {keys}, count(*) FROM {table.identifier} "
+                f"GROUP BY {keys} HAVING count(*) > 1"
+            )
+        case SqlMetric(query):
+            return query
+        case RowCount():
+            return f"SELECT count(*) FROM {table.identifier}"
+        case Expectation() | SodaCheck() | Conforms() | Note():
+            return ""
+        case claim:
+            condition = broken(claim).sql(dialect="duckdb")
+            return f"SELECT * FROM {table.identifier} WHERE {condition}"

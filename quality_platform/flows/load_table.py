@@ -1,0 +1,198 @@
+"""The flow of one table: find new files, load them batch by batch, publish or block."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TypeVar
+
+from quality_platform.errors import ConcurrentLoadError, SourceChangedError
+from quality_platform.flows.judging import Pins
+from quality_platform.flows.outcomes import LoadOutcome, Progress, TableOutcome, merged, silent
+from quality_platform.flows.platform import Platform, SourceTable
+from quality_platform.flows.publishing import LakeTables, Load, LoadPlan
+from quality_platform.flows.staging import Staging
+from quality_platform.lake.position import IngestedFile, Position
+from quality_platform.lake.reading import rows_of, snapshot_of
+from quality_platform.sources.csv_files import CsvFormat, CsvSource
+from quality_platform.sources.files import find_files
+from quality_platform.sources.protocol import SourceFile
+
+ATTEMPTS = 5
+"""How often a flow starts over after another run was faster."""
+
+T = TypeVar("T")
+
+
+def load_table(
+    platform: Platform, name: str, run_id: str, progress: Progress = silent
+) -> TableOutcome:
+    """Loads what is new at the source of a table.
+
+    Loads that were published stay published when a later one of the same run is blocked or fails.
+
+    Raises:
+        SourceError: a source file is missing, empty, malformed, or has changed.
+        LakeError: the lake cannot be used.
+    """
+    table = platform.tables[name]
+    return starting_over(lambda: _load_new_files(platform, table, run_id, progress))
+
+
+def starting_over(flow: Callable[[], T]) -> T:
+    """Runs a flow again from the new position when another run was faster."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return flow()
+        except ConcurrentLoadError:
+            continue
+    return flow()
+
+
+def _load_new_files(
+    platform: Platform, table: SourceTable, run_id: str, progress: Progress
+) -> TableOutcome:
+    files = source_files(platform, table)
+    tables = LakeTables.of(platform, table)
+    new = new_files(table, files, tables.position)
+    pins = Pins.of(platform, table.references)
+    outcomes: list[LoadOutcome] = []
+    for batch in _batches(table, new):
+        outcome = _load_batch(platform, table, batch, pins, run_id, progress)
+        outcomes.append(outcome)
+        if outcome.blocked:
+            break
+    return _outcome(platform, table, run_id, outcomes, pins)
+
+
+def source_files(platform: Platform, table: SourceTable) -> dict[str, SourceFile]:
+    """The files at a table's source, by their name below the source's folder."""
+    files = find_files(
+        table.source_pattern,
+        location=platform.runner.location("tables", table.name, "source", "path"),
+        field=f"tables.{table.name}.source.path",
+    )
+    folder = _fixed_folder(table.source_pattern)
+    return {str(PurePath(file.path).relative_to(folder)): file for file in files}
+
+
+def _fixed_folder(pattern: str) -> str:
+    """The part of a glob before its first wildcard: where the source's folder begins."""
+    path = Path(pattern)
+    for parent in reversed(path.parents):
+        if any(sign in parent.name for sign in "*?["):
+            return str(parent.parent)
+    return str(path.parent)
+
+
+def new_files(
+    table: SourceTable, files: Mapping[str, SourceFile], position: Position
+) -> dict[str, SourceFile]:
+    """The files whose content is not yet in the table; for `replace`, all files or none.
+
+    Raises:
+        SourceChangedError: a file that was appended has another content now.
+    """
+    known = position.files
+    if table.config.load.mode == "replace":
+        same = {n: f.sha256 for n, f in files.items()} == {n: f.sha256 for n, f in known.items()}
+        return {} if same else dict(files)
+    for name, file in files.items():
+        if name in known and known[name].sha256 != file.sha256:
+            raise SourceChangedError(
+                f"the file {name} was ingested by load {known[name].load_id} and has changed since",
+                location=table.location,
+                field=f"tables.{table.name}",
+                received=f"sha256 {file.sha256[:12]}, {file.size} bytes",
+                allowed=f"sha256 {known[name].sha256[:12]}, {known[name].size} bytes",
+                action="deliver the corrected rows in a file of another name, "
+                "or use load.mode: replace",
+            )
+    return {name: file for name, file in files.items() if name not in known}
+
+
+def _batches(table: SourceTable, new: Mapping[str, SourceFile]) -> list[dict[str, SourceFile]]:
+    if not new:
+        return []
+    if table.config.load.batch == "file":
+        return [{name: file} for name, file in new.items()]
+    return [dict(new)]
+
+
+def load_id_of(table: SourceTable, files: Mapping[str, SourceFile]) -> str:
+    """The load's id: the same for the same table and the same versions of the same files."""
+    digest = hashlib.sha256(table.identifier.encode())
+    for name, file in sorted(files.items()):
+        digest.update(f"\0{name}\0{file.sha256}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _load_batch(
+    platform: Platform,
+    table: SourceTable,
+    batch: Mapping[str, SourceFile],
+    pins: Pins,
+    run_id: str,
+    progress: Progress,
+) -> LoadOutcome:
+    tables = LakeTables.of(platform, table)
+    load_id, replace = load_id_of(table, batch), table.config.load.mode == "replace"
+    before = tables.position
+
+    def position(attempt: str) -> Position:
+        entries = {n: IngestedFile(f.size, f.sha256, load_id, attempt) for n, f in batch.items()}
+        return before.advanced(entries, attempt, replace=replace)
+
+    names = tuple(batch)
+    progress("reading", ", ".join(names) if len(names) < 4 else f"{len(names)} files")
+    plan = LoadPlan(
+        load_id=load_id,
+        files=names,
+        position=position,
+        replace=replace,
+        label=names[0] if table.config.load.batch == "file" else "",
+    )
+    load = Load(platform, table, tables, plan, pins, run_id, progress)
+    return load.run(_Reader(table, batch))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    table: SourceTable
+    files: Mapping[str, SourceFile]
+
+    def __call__(self, staging: Staging) -> None:
+        config = self.table.config.source
+        for name, file in self.files.items():
+            source = CsvSource(
+                file=file,
+                columns=tuple(p.source_name for p in self.table.object.properties),
+                ignored=config.ignore_columns,
+                format=CsvFormat(config.delimiter, config.quote, config.null_strings),
+            )
+            for batch in source.batches():
+                staging.add_records(batch, name)
+
+
+def _outcome(
+    platform: Platform,
+    table: SourceTable,
+    run_id: str,
+    loads: Sequence[LoadOutcome],
+    pins: Pins,
+) -> TableOutcome:
+    snapshot = snapshot_of(platform.lake.table(table.identifier))
+    blocked = any(load.blocked for load in loads)
+    return TableOutcome(
+        table=table.name,
+        identifier=table.identifier,
+        run_id=run_id,
+        state="blocked" if blocked else "published" if loads else "nothing_new",
+        loads=tuple(loads),
+        results=merged([load.results for load in loads]),
+        snapshot_id=snapshot.snapshot_id if snapshot else None,
+        total_rows=rows_of(snapshot),
+        pins=pins.snapshots,
+    )

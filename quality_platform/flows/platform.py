@@ -1,0 +1,350 @@
+"""A platform: runner.yaml and its contracts, loaded and checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from quality_platform.checks.derive import check_specs
+from quality_platform.checks.specs import CheckSpec, ForeignKey, Scope
+from quality_platform.config.environment import environment, runner_path
+from quality_platform.config.loading import RunnerFile, load_runner
+from quality_platform.config.models import (
+    FeatureViewConfig,
+    RetryConfig,
+    TableConfig,
+    megabytes,
+)
+from quality_platform.contracts.loading import load_contract
+from quality_platform.contracts.models import Contract, SchemaObject
+from quality_platform.contracts.schemas import arrow_schema
+from quality_platform.errors import (
+    ConfigurationError,
+    ContractError,
+    Location,
+    Problem,
+    QualityPlatformError,
+    RunnerFileError,
+)
+from quality_platform.lake.catalog import Lake
+from quality_platform.lake.query import EngineSettings
+from quality_platform.quarantine.records import META_COLUMNS
+
+
+@dataclass(frozen=True)
+class ContractedTable:
+    """A table of the lake with its contract: what tables and feature views have in common."""
+
+    name: str
+    namespace: str
+    contract: Contract
+    object: SchemaObject
+    schema: pa.Schema
+    specs: tuple[CheckSpec, ...]
+    location: Location
+
+    @property
+    def identifier(self) -> str:
+        """The table's name in the lake."""
+        return f"{self.namespace}.{self.name}"
+
+    @property
+    def quarantine_identifier(self) -> str:
+        """The name of its quarantine in the lake."""
+        return f"quarantine.{self.name}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The tables that its foreign keys refer to."""
+        targets = (s.claim.to_table for s in self.specs if isinstance(s.claim, ForeignKey))
+        return tuple(dict.fromkeys(targets))
+
+    @property
+    def checks(self) -> tuple[CheckSpec, ...]:
+        """The specs that are run; notes are not among them."""
+        return tuple(spec for spec in self.specs if spec.scope is not Scope.NOTE)
+
+    @property
+    def notes(self) -> tuple[CheckSpec, ...]:
+        """Rules in prose."""
+        return tuple(spec for spec in self.specs if spec.scope is Scope.NOTE)
+
+
+@dataclass(frozen=True)
+class SourceTable(ContractedTable):
+    """A table that is loaded from a source."""
+
+    config: TableConfig
+    retries: RetryConfig
+    source_pattern: str
+
+    @property
+    def group(self) -> str:
+        """The asset group in the UI."""
+        return self.config.group or self.namespace
+
+
+@dataclass(frozen=True)
+class FeatureTable(ContractedTable):
+    """A table that a feature view computes."""
+
+    config: FeatureViewConfig
+    sql: str
+    sql_location: Location
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything that runner.yaml says, ready to be used. Connects to nothing by itself."""
+
+    runner: RunnerFile
+    tables: Mapping[str, SourceTable]
+    feature_tables: Mapping[str, FeatureTable]
+    home: Path
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake; connects on first use."""
+        config = self.runner.config.lake
+        warehouse = config.warehouse
+        if "://" not in warehouse:
+            folder = self.runner.resolve(warehouse)
+            folder.mkdir(parents=True, exist_ok=True)
+            warehouse = folder.as_uri()
+        uri = config.catalog.uri.get_secret_value()
+        if uri.startswith("sqlite:///"):
+            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        return Lake(
+            config.catalog.name,
+            {"type": config.catalog.type, "uri": uri, "warehouse": warehouse},
+            self.runner.location("lake", "catalog"),
+        )
+
+    @property
+    def engine(self) -> EngineSettings:
+        """Limits of the query engine."""
+        config = self.runner.config.engine
+        return EngineSettings(megabytes(config.memory_limit), config.threads)
+
+    @property
+    def target_file_bytes(self) -> int:
+        """Size at which a data file is finished."""
+        return megabytes(self.runner.config.lake.target_file_size) * 10**6
+
+    @property
+    def sample_rows(self) -> int:
+        """Failing rows that are shown with each check."""
+        return self.runner.config.engine.sample_rows
+
+    def contracted(self, name: str) -> ContractedTable:
+        """The table or feature view of this name.
+
+        Raises:
+            RunnerFileError: there is none.
+        """
+        found = self.tables.get(name) or self.feature_tables.get(name)
+        if found is None:
+            raise RunnerFileError(
+                f"there is no table or feature view {name!r}",
+                location=self.runner.location("tables"),
+                allowed=", ".join([*self.tables, *self.feature_tables]),
+            )
+        return found
+
+    @cached_property
+    def load_order(self) -> tuple[str, ...]:
+        """The tables, each after those that its foreign keys refer to."""
+        done: dict[str, None] = {}
+        for name in self.tables:
+            _visit(name, self.tables, done, ())
+        return tuple(done)
+
+
+def open_platform(runner: Path | None = None) -> Platform:
+    """Loads runner.yaml and all contracts that it names.
+
+    `runner` defaults to the file that `QUALITY_PLATFORM_RUNNER` names, or runner.yaml in the
+    working directory.
+
+    Raises:
+        ConfigurationError: something cannot be used; everything found is listed, with its lines.
+    """
+    variables = environment()
+    file = load_runner(runner or runner_path(variables), variables)
+    problems: list[Problem] = []
+    contracts = _contracts(file, problems)
+    objects = {obj.name: name for name, (_, obj) in contracts.items()}
+    tables: dict[str, SourceTable] = {}
+    views: dict[str, FeatureTable] = {}
+    for name, (contract, obj) in contracts.items():
+        try:
+            if name in file.config.tables:
+                tables[name] = _source_table(file, name, contract, obj, objects)
+            else:
+                views[name] = _feature_table(file, name, contract, obj, objects)
+        except QualityPlatformError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError.of(problems)
+    platform = Platform(file, tables, views, Path(variables["QUALITY_PLATFORM_HOME"]))
+    _ = platform.load_order
+    return platform
+
+
+def _contracts(
+    file: RunnerFile, problems: list[Problem]
+) -> dict[str, tuple[Contract, SchemaObject]]:
+    found = {}
+    for section, configs in (
+        ("tables", file.config.tables),
+        ("feature_views", file.config.feature_views),
+    ):
+        for name, config in configs.items():
+            location = file.location(section, name, "contract")
+            wanted = config.schema_object if isinstance(config, TableConfig) else None
+            try:
+                contract = _existing_contract(file.resolve(config.contract), location)
+                found[name] = (contract, _object(contract, wanted, location))
+            except ConfigurationError as error:
+                problems += error.problems
+    return found
+
+
+def _existing_contract(path: Path, location: Location) -> Contract:
+    if not path.is_file():
+        raise RunnerFileError(
+            "there is no such contract file",
+            location=location,
+            field="contract",
+            received=path,
+            action="correct the path; it is relative to the folder of runner.yaml",
+        )
+    return load_contract(path)
+
+
+def _object(contract: Contract, wanted: str | None, location: Location) -> SchemaObject:
+    names = [obj.name for obj in contract.objects]
+    if wanted is None and len(names) == 1:
+        return contract.objects[0]
+    if wanted not in names:
+        raise ContractError(
+            "say which object of the contract's schema describes the table",
+            location=location,
+            field="schema_object",
+            received=wanted or "nothing",
+            allowed=", ".join(names),
+        )
+    return contract.objects[names.index(wanted)]
+
+
+def _schema(obj: SchemaObject) -> pa.Schema:
+    taken = [column for column in obj.column_names if column in META_COLUMNS]
+    if taken:
+        raise ContractError(
+            f"the column {taken[0]!r} has the name of one of the quarantine's own",
+            location=obj.location,
+            action="give it another `name`, and its present one as `physicalName`",
+        )
+    return arrow_schema(obj)
+
+
+def _source_table(
+    file: RunnerFile,
+    name: str,
+    contract: Contract,
+    obj: SchemaObject,
+    objects: Mapping[str, str],
+) -> SourceTable:
+    config = file.config.tables[name]
+    return SourceTable(
+        name=name,
+        namespace=config.namespace,
+        contract=contract,
+        object=obj,
+        schema=_schema(obj),
+        specs=check_specs(obj, objects),
+        location=file.location("tables", name),
+        config=config,
+        retries=config.retries or file.config.retries,
+        source_pattern=str(file.resolve(config.source.path)),
+    )
+
+
+def _feature_table(
+    file: RunnerFile,
+    name: str,
+    contract: Contract,
+    obj: SchemaObject,
+    objects: Mapping[str, str],
+) -> FeatureTable:
+    config = file.config.feature_views[name]
+    _require_columns(file, name, config, obj)
+    path = file.resolve(config.sql)
+    try:
+        sql = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RunnerFileError(
+            f"the SQL file cannot be read: {error.strerror}",
+            location=file.location("feature_views", name, "sql"),
+            field="sql",
+            received=path,
+        ) from error
+    return FeatureTable(
+        name=name,
+        namespace="features",
+        contract=contract,
+        object=obj,
+        schema=_schema(obj),
+        specs=check_specs(obj, objects),
+        location=file.location("feature_views", name),
+        config=config,
+        sql=sql,
+        sql_location=Location(str(path), 1),
+    )
+
+
+def _require_columns(
+    file: RunnerFile, name: str, config: FeatureViewConfig, obj: SchemaObject
+) -> None:
+    named = {
+        **{entity.join_key: ("entities",) for entity in config.entities},
+        config.event_timestamp: ("event_timestamp",),
+        **(
+            {column: ("drift", "columns") for column in config.drift.columns}
+            if config.drift
+            else {}
+        ),
+    }
+    problems = [
+        Problem(
+            f"the contract has no column {column!r}",
+            file.location("feature_views", name, *path),
+            ".".join(("feature_views", name, *path)),
+            allowed=", ".join(obj.column_names),
+        )
+        for column, path in named.items()
+        if column not in obj.column_names
+    ]
+    if problems:
+        raise RunnerFileError.of(problems)
+
+
+def _visit(
+    name: str, tables: Mapping[str, SourceTable], done: dict[str, None], path: tuple[str, ...]
+) -> None:
+    if name in done or name not in tables:
+        return
+    if name in path:
+        raise ContractError(
+            f"the foreign keys form a circle: {' -> '.join((*path, name))}",
+            location=tables[name].location,
+            action="drop one of the relationships, or make it a metric",
+        )
+    for target in tables[name].references:
+        if target != name:
+            _visit(target, tables, done, (*path, name))
+    done[name] = None

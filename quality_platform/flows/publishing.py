@@ -1,0 +1,248 @@
+"""One load: stage, check, then publish or block. The same for sources and for feature views."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from quality_platform.checks.derive import CONFORMS
+from quality_platform.checks.results import CheckResult
+from quality_platform.checks.specs import Severity
+from quality_platform.errors import AccountingError
+from quality_platform.flows.judging import CheckPlan, Judge, Pins
+from quality_platform.flows.outcomes import LoadOutcome, Progress
+from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.samples import Samples, add_all
+from quality_platform.flows.staging import Staging
+from quality_platform.lake import commits
+from quality_platform.lake.catalog import Table
+from quality_platform.lake.position import Position
+from quality_platform.lake.query import duckdb_session
+from quality_platform.lake.reading import files_of, local_path, snapshot_of, summary_of
+from quality_platform.quarantine.records import BROKEN_RULES, Provenance, quarantine_schema
+from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
+from quality_platform.validation.row_rules import ReferenceKeys, RowRules
+
+UNCONFORMED = f"list_contains({BROKEN_RULES}, '{CONFORMS}')"
+"""SQL that tells the held rows that have no typed values."""
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """What one load is.
+
+    `load_id` is derived from the source, so that a repetition is the same load; `position` is the
+    position once it is published; `label` names the batch in messages, "" for the only one.
+    """
+
+    load_id: str
+    files: tuple[str, ...]
+    position: Callable[[str], Position]
+    replace: bool
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class LakeTables:
+    """A table and its quarantine, as they were when the load began."""
+
+    main: Table
+    quarantine: Table
+
+    @classmethod
+    def of(cls, platform: Platform, table: ContractedTable) -> LakeTables:
+        """Finds or makes both, and removes what dead attempts left in the quarantine."""
+        lake = platform.lake
+        main = lake.ensure_table(table.identifier, table.schema, contract_properties(table))
+        held = lake.ensure_table(table.quarantine_identifier, quarantine_schema(table.schema))
+        position = Position.of(main.properties)
+        if commits.has_uncommitted_attempts(held, position.attempts):
+            commits.drop_uncommitted_attempts(lake, main, held)
+        return cls(main, held)
+
+    @property
+    def position(self) -> Position:
+        """Where the table's rows come from."""
+        return Position.of(self.main.properties)
+
+
+def contract_properties(table: ContractedTable) -> dict[str, str]:
+    """Table properties that name the contract."""
+    contract = table.contract
+    return {
+        "comment": table.object.description,
+        "quality-platform.contract-id": contract.id,
+        "quality-platform.contract-version": contract.version,
+    }
+
+
+@dataclass(frozen=True)
+class Load:
+    """One attempt at one load."""
+
+    platform: Platform
+    table: ContractedTable
+    tables: LakeTables
+    plan: LoadPlan
+    pins: Pins
+    run_id: str
+    progress: Progress
+
+    def run(self, read: Callable[[Staging], None]) -> LoadOutcome:
+        """Stages what `read` adds, checks it, and publishes it or blocks.
+
+        Raises:
+            ConcurrentLoadError: another run published meanwhile; nothing of this one was.
+        """
+        attempt = uuid.uuid4().hex[:16]
+        contract = self.table.contract
+        provenance = Provenance(
+            self.plan.load_id,
+            attempt,
+            self.run_id,
+            contract.id,
+            contract.version,
+            datetime.now(UTC),
+        )
+        samples = Samples(self.table.object, self.platform.sample_rows)
+        with duckdb_session(self.platform.engine) as connection:
+            keys = ReferenceKeys(connection, self.pins.files)
+            plan = CheckPlan.of(self.table, connection, keys)
+            staging = Staging(
+                table=self.tables.main,
+                quarantine=self.tables.quarantine,
+                schema=self.table.schema,
+                rules=RowRules.compiled(connection, plan.row_rules, keys),
+                conforms=next(s for s in self.table.specs if s.name == CONFORMS),
+                provenance=provenance,
+                samples=samples,
+                target_bytes=self.platform.target_file_bytes,
+            )
+            with staging:
+                try:
+                    read(staging)
+                    staging.close()
+                    self.progress("staged", f"{staging.rows_read:,} rows read")
+                    results = self._check(staging, plan, BatchChecks(
+                        connection, self._batch_files(staging), keys, self._published(),
+                        staging.rows_read,
+                    ))  # fmt: skip
+                    self._require_accounted(staging)
+                except BaseException:
+                    staging.discard()
+                    raise
+                self.progress("checked", f"{len(results)} checks run")
+                return self._decide(staging, attempt, results)
+
+    def _batch_files(self, staging: Staging) -> BatchFiles:
+        return BatchFiles(
+            schema=self.table.schema,
+            good=[local_path(file.uri) for file in staging.good_files],
+            held=[local_path(file.uri) for file in staging.held_files],
+            unconformed=UNCONFORMED,
+        )
+
+    def _published(self) -> list[str]:
+        """The files of the rows that the new ones are added to."""
+        if self.plan.replace:
+            return []
+        snapshot = snapshot_of(self.tables.main)
+        return files_of(self.tables.main, snapshot.snapshot_id if snapshot else None)
+
+    def _check(
+        self, staging: Staging, plan: CheckPlan, batch: BatchChecks
+    ) -> tuple[CheckResult, ...]:
+        outcomes = batch.run(plan.batch_checks)
+        for spec in plan.batch_checks:
+            if staging.samples.limit and not outcomes[spec.name].passed:
+                columns = staging.samples.columns(spec)
+                add_all(
+                    staging.samples, spec, batch.failing_rows(spec, columns, staging.samples.limit)
+                )
+        staging.hold_back([r for r in batch.broken_rows if r.check.severity is Severity.ERROR])
+        judge = Judge(self.table, staging.rows_read, staging.samples, self.plan.label)
+        return judge.results(staging.counts, outcomes, plan.errors)
+
+    def _require_accounted(self, staging: Staging) -> None:
+        good = sum(file.rows for file in staging.good_files)
+        held = sum(file.rows for file in staging.held_files)
+        if staging.rows_read != good + held:
+            raise AccountingError(
+                f"{staging.rows_read} rows were read, but {good} staged for publishing "
+                f"and {held} for quarantine",
+                action="nothing was published; report this: it is a defect of the platform",
+            )
+
+    def _decide(
+        self, staging: Staging, attempt: str, results: Sequence[CheckResult]
+    ) -> LoadOutcome:
+        outcome = LoadOutcome(
+            load_id=self.plan.load_id,
+            attempt=attempt,
+            files=self.plan.files,
+            rows_read=staging.rows_read,
+            rows_published=0,
+            rows_quarantined=0,
+            results=tuple(results),
+        )
+        return self._block(staging, outcome) if outcome.blocked else self._publish(staging, outcome)
+
+    def _summary(self, outcome: LoadOutcome) -> dict[str, str]:
+        return {
+            commits.LOAD_ID: outcome.load_id,
+            commits.ATTEMPT: outcome.attempt,
+            commits.ROWS_READ: str(outcome.rows_read),
+            "quality-platform.run-id": self.run_id,
+            "quality-platform.contract-version": self.table.contract.version,
+        }
+
+    def _block(self, staging: Staging, outcome: LoadOutcome) -> LoadOutcome:
+        """Keeps the batch on branches for inspection; main and the quarantine stay as they are."""
+        lake, summary = self.platform.lake, self._summary(outcome)
+        branch = audit_branch(outcome.load_id)
+        commits.stage_on_branch(lake, self.tables.quarantine, branch, staging.held_files, summary)
+        commits.stage_on_branch(lake, self.tables.main, branch, staging.good_files, summary)
+        self.progress("blocked", f"staged for inspection on branch {branch}")
+        return _replaced(outcome, branch=branch)
+
+    def _publish(self, staging: Staging, outcome: LoadOutcome) -> LoadOutcome:
+        lake, summary = self.platform.lake, self._summary(outcome)
+        held = None
+        if staging.held_files:
+            held = commits.append(lake, self.tables.quarantine, staging.held_files, summary)
+            self.progress("quarantine_committed", f"snapshot {held.snapshot_id}")
+            summary["quality-platform.quarantine-snapshot-id"] = str(held.snapshot_id)
+        rows_held = int(summary_of(held).get("added-records", 0)) if held else 0
+        summary[commits.ROWS_QUARANTINED] = str(rows_held)
+        main = commits.publish(
+            lake,
+            self.tables.main,
+            staging.good_files,
+            self.plan.position(outcome.attempt),
+            summary,
+            replace=self.plan.replace,
+        )
+        commits.assert_accounted(outcome.rows_read, main, held)
+        self.progress("published", f"snapshot {main.snapshot_id}")
+        for table in (self.tables.main, self.tables.quarantine):
+            commits.remove_branch(lake, table, audit_branch(outcome.load_id))
+        return _replaced(
+            outcome,
+            rows_published=int(summary_of(main).get("added-records", 0)),
+            rows_quarantined=rows_held,
+            snapshot_id=main.snapshot_id,
+            quarantine_snapshot_id=held.snapshot_id if held else None,
+        )
+
+
+def audit_branch(load_id: str) -> str:
+    """The branch that holds a blocked load for inspection."""
+    return f"audit-{load_id}"
+
+
+def _replaced(outcome: LoadOutcome, **changes: object) -> LoadOutcome:
+    from dataclasses import replace
+
+    return replace(outcome, **changes)  # type: ignore[arg-type]

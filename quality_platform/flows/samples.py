@@ -1,0 +1,57 @@
+"""A few failing rows for each check, for people: bounded, the first ones, personal data masked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from quality_platform.checks.specs import CheckSpec
+from quality_platform.contracts.models import SchemaObject
+
+MASK = "***"
+"""What stands for a value that must not be shown."""
+
+
+@dataclass
+class Samples:
+    """Collects up to `limit` failing rows for each check, in the order in which they are met."""
+
+    table: SchemaObject
+    limit: int
+    rows: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+
+    def wants(self, spec: CheckSpec) -> bool:
+        """Whether there is still room for a row of this check."""
+        return len(self.rows.get(spec.name, ())) < self.limit
+
+    def add(self, spec: CheckSpec, row: Mapping[str, Any], place: str = "") -> None:
+        """Adds a row; only its key and the columns that the check is about are kept."""
+        if not self.wants(spec):
+            return
+        shown: dict[str, object] = {
+            name: self._shown(name, row[name]) for name in self.columns(spec)
+        }
+        if place:
+            shown["source"] = place
+        self.rows.setdefault(spec.name, []).append(shown)
+
+    def columns(self, spec: CheckSpec) -> tuple[str, ...]:
+        """The columns that are shown for a check."""
+        known = self.table.column_names
+        named = dict.fromkeys((*self.table.primary_key, *(c for c in spec.columns if c in known)))
+        return tuple(named) or known
+
+    def of(self, spec: CheckSpec) -> tuple[dict[str, object], ...]:
+        """The rows collected for a check."""
+        return tuple(self.rows.get(spec.name, ()))
+
+    def _shown(self, column: str, value: object) -> object:
+        hidden = column in self.table.restricted_columns and value is not None
+        return MASK if hidden else value
+
+
+def add_all(samples: Samples, spec: CheckSpec, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds rows until there is no more room."""
+    for row in rows[: samples.limit]:
+        samples.add(spec, row)

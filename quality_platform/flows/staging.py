@@ -1,0 +1,274 @@
+"""Stages one load: good rows and held rows into data files that nobody can read yet."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from quality_platform.checks.derive import CONFORMS
+from quality_platform.checks.specs import CheckSpec, Severity
+from quality_platform.flows.samples import Samples
+from quality_platform.ingest.conform import BadCell, conform, positions
+from quality_platform.ingest.source_lines import SourceLines
+from quality_platform.lake.catalog import Table
+from quality_platform.lake.data_files import RollingWriter, StagedFile, delete_file, read_batches
+from quality_platform.lake.reading import local_path
+from quality_platform.quarantine.records import (
+    HeldRows,
+    Provenance,
+    Reasons,
+    quarantine_batch,
+    with_more_reasons,
+)
+from quality_platform.sources.protocol import SourceBatch
+from quality_platform.validation.batch_checks import BrokenRow
+from quality_platform.validation.row_rules import RowRules
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the rows of one batch came from; `lines` are null where the source has none."""
+
+    file: str
+    lines: pa.Array
+    raw: Callable[[Sequence[int]], list[str]] = lambda rows: []
+
+    def place(self, row: int) -> str:
+        """File and line of a row, for people."""
+        line = self.lines[row].as_py()
+        return self.file if line is None else f"{self.file}:{line}"
+
+
+@dataclass
+class Staging:
+    """The files of one load while it is being read; used as a context, whose end drops scratch.
+
+    `counts` has the number of rows that break each row rule, by the rule's name.
+    """
+
+    table: Table
+    quarantine: Table
+    schema: pa.Schema
+    rules: RowRules
+    conforms: CheckSpec
+    provenance: Provenance
+    samples: Samples
+    target_bytes: int
+    rows_read: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    good_files: tuple[StagedFile, ...] = ()
+    held_files: tuple[StagedFile, ...] = ()
+
+    def __enter__(self) -> Staging:
+        self._scratch = tempfile.TemporaryDirectory(prefix="quality-platform-")
+        self._lines = SourceLines(Path(self._scratch.name) / "lines.arrow")
+        self._good = self._writer(self.table)
+        self._held = self._writer(self.quarantine)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+        self._scratch.cleanup()
+
+    def _writer(self, table: Table, part: str = "") -> RollingWriter:
+        prefix = f"{self.provenance.load_id}-{self.provenance.attempt}{part}"
+        return RollingWriter(table, prefix, self.target_bytes)
+
+    def add_records(self, batch: SourceBatch, file: str) -> None:
+        """Conforms, checks and splits the records of one batch of a source."""
+        self.rows_read += len(batch.rejects)
+        self._hold_rejects(batch, file)
+        rows, bad_cells = conform(batch.columns, self.schema)
+        self._add(rows, bad_cells, Origin(file, batch.lines, batch.raw))
+
+    def add_rows(self, rows: pa.RecordBatch, origin: str) -> None:
+        """Checks and splits rows that already have the contract's types."""
+        self._add(_plain(rows), (), Origin(origin, pa.nulls(rows.num_rows, pa.int64())))
+
+    def _add(self, rows: pa.RecordBatch, bad_cells: Sequence[BadCell], origin: Origin) -> None:
+        self.rows_read += rows.num_rows
+        reasons = self._row_reasons(rows, bad_cells, origin)
+        held = sorted(reasons)
+        if held:
+            self._hold(rows, held, [reasons[n] for n in held], origin)
+        keep = np.ones(rows.num_rows, bool)
+        keep[held] = False
+        self._good.write(rows.filter(pa.array(keep)))
+        self._lines.add(origin.file, pc.filter(origin.lines, pa.array(keep)))
+
+    def close(self) -> None:
+        """Finishes the files."""
+        self.good_files, self.held_files = self._good.close(), self._held.close()
+
+    def _row_reasons(
+        self, rows: pa.RecordBatch, bad_cells: Sequence[BadCell], origin: Origin
+    ) -> dict[int, Reasons]:
+        """Why rows of the batch must be held, by their position."""
+        unconformed = positions(bad_cells)
+        self._count(self.conforms, rows, unconformed, origin)
+        reasons = _conform_reasons(bad_cells)
+        masks = self.rules.masks(rows).without(unconformed)
+        for n, spec in enumerate(self.rules.specs):
+            self._count(spec, rows, masks.breaking(n).tolist(), origin)
+        for row, indexes in masks.rules_by_row():
+            found = self._reasons([self.rules.specs[n] for n in indexes])
+            if found.broken:
+                reasons[row] = found
+        return reasons
+
+    def _count(
+        self, spec: CheckSpec, rows: pa.RecordBatch, breaking: Sequence[int], origin: Origin
+    ) -> None:
+        self.counts[spec.name] += len(breaking)
+        if self.samples.wants(spec):
+            for row in breaking[: self.samples.limit]:
+                self.samples.add(spec, rows.slice(row, 1).to_pylist()[0], origin.place(row))
+
+    def _reasons(self, specs: Sequence[CheckSpec]) -> Reasons:
+        broken = [spec for spec in specs if spec.severity is Severity.ERROR]
+        warned = [spec for spec in specs if spec.severity is Severity.WARNING]
+        return Reasons(
+            tuple(spec.name for spec in broken),
+            tuple(reason_text(spec) for spec in broken),
+            tuple(spec.name for spec in warned),
+        )
+
+    def _hold(
+        self, rows: pa.RecordBatch, held: Sequence[int], reasons: Sequence[Reasons], origin: Origin
+    ) -> None:
+        # A row whose cells all converted is held by value; only the others need their raw text.
+        unreadable = [
+            n for n, reason in zip(held, reasons, strict=True) if CONFORMS in reason.broken
+        ]
+        raw = dict(zip(unreadable, origin.raw(unreadable), strict=True))
+        taken = HeldRows(
+            rows=rows.take(pa.array(held)),
+            reasons=reasons,
+            files=[origin.file] * len(held),
+            lines=origin.lines.take(pa.array(held)).to_pylist(),
+            raw=[raw.get(n) for n in held],
+        )
+        self._held.write(quarantine_batch(taken, self.provenance))
+
+    def _hold_rejects(self, batch: SourceBatch, file: str) -> None:
+        rejects = batch.rejects
+        if not rejects:
+            return
+        self.counts[CONFORMS] += len(rejects)
+        nothing = [pa.nulls(len(rejects), f.type) for f in self.schema]
+        nullable = pa.schema([f.with_nullable(True).remove_metadata() for f in self.schema])
+        held = HeldRows(
+            rows=pa.record_batch(nothing, schema=nullable),
+            reasons=[Reasons((CONFORMS,), (reject.reason,)) for reject in rejects],
+            files=[file] * len(rejects),
+            lines=[reject.line for reject in rejects],
+            raw=[reject.raw for reject in rejects],
+        )
+        self._held.write(quarantine_batch(held, self.provenance))
+
+    def hold_back(self, broken_rows: Sequence[BrokenRow]) -> None:
+        """Moves rows that broke a check on the whole batch; only the files that have any change."""
+        by_file: dict[str, dict[int, list[tuple[str, str]]]] = {}
+        for row in broken_rows:
+            pairs = by_file.setdefault(row.file, {}).setdefault(row.position, [])
+            pairs.append((row.check.name, reason_text(row.check)))
+        if not by_file:
+            return
+        good, held = self._writer(self.table, "-split"), self._writer(self.quarantine, "-split")
+        self.good_files = self._split_good(by_file, good, held)
+        self.held_files = self._amend_held(by_file, held)
+
+    def _split_good(
+        self,
+        by_file: Mapping[str, Mapping[int, list[tuple[str, str]]]],
+        good: RollingWriter,
+        held: RollingWriter,
+    ) -> tuple[StagedFile, ...]:
+        kept, start = [], 0
+        for file in self.good_files:
+            broken = by_file.get(local_path(file.uri))
+            if broken is None:
+                kept.append(file)
+            else:
+                self._split(file, start, broken, good, held)
+                delete_file(self.table, file)
+            start += file.rows
+        return (*kept, *good.close())
+
+    def _split(
+        self,
+        file: StagedFile,
+        start: int,
+        broken: Mapping[int, list[tuple[str, str]]],
+        good: RollingWriter,
+        held: RollingWriter,
+    ) -> None:
+        offset = 0
+        for rows in read_batches(self.table, file):
+            here = sorted(n - offset for n in broken if offset <= n < offset + rows.num_rows)
+            keep = np.ones(rows.num_rows, bool)
+            keep[here] = False
+            good.write(rows.filter(pa.array(keep)))
+            if here:
+                pairs = [broken[n + offset] for n in here]
+                files, lines = self._lines.at([start + offset + n for n in here])
+                taken = HeldRows(
+                    rows=_plain(rows.take(pa.array(here))),
+                    reasons=[
+                        Reasons(*(tuple(part) for part in zip(*p, strict=True))) for p in pairs
+                    ],
+                    files=files,
+                    lines=lines,
+                    raw=[None] * len(here),
+                )
+                held.write(quarantine_batch(taken, self.provenance))
+            offset += rows.num_rows
+
+    def _amend_held(
+        self, by_file: Mapping[str, Mapping[int, list[tuple[str, str]]]], held: RollingWriter
+    ) -> tuple[StagedFile, ...]:
+        kept = []
+        for file in self.held_files:
+            more = by_file.get(local_path(file.uri))
+            if more is None:
+                kept.append(file)
+                continue
+            offset = 0
+            for rows in read_batches(self.quarantine, file):
+                here = {n - offset: p for n, p in more.items() if 0 <= n - offset < rows.num_rows}
+                held.write(with_more_reasons(rows, here))
+                offset += rows.num_rows
+            delete_file(self.quarantine, file)
+        return (*kept, *held.close())
+
+    def discard(self) -> None:
+        """Deletes all files: the load came to nothing."""
+        self.close()
+        for table, files in ((self.table, self.good_files), (self.quarantine, self.held_files)):
+            for file in files:
+                delete_file(table, file)
+
+
+def reason_text(spec: CheckSpec) -> str:
+    """Why a row is held, for people."""
+    return spec.description or f"breaks {spec.name}"
+
+
+def _conform_reasons(bad_cells: Sequence[BadCell]) -> dict[int, Reasons]:
+    texts: dict[int, list[str]] = {}
+    for cell in bad_cells:
+        texts.setdefault(cell.row, []).append(f"{cell.column}: {cell.reason}")
+    return {row: Reasons((CONFORMS,), ("; ".join(found),)) for row, found in texts.items()}
+
+
+def _plain(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows without what the file format adds to the schema."""
+    schema = pa.schema([f.with_nullable(True).remove_metadata() for f in rows.schema])
+    return pa.record_batch(rows.columns, schema=schema)

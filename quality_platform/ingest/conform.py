@@ -1,0 +1,128 @@
+"""Text cells -> the contract's types. A cell that does not convert takes its row out, with its text.
+
+Conversions are exact: no rounding, no truncation, no guessing of formats.
+
+=============== =============================================================================
+type            texts that convert
+=============== =============================================================================
+int, long       an optional minus and digits, within the type's range
+float, double   decimal or scientific notation; `nan`, `inf`
+decimal(p, s)   decimal notation with at most s digits after the point and p in all
+boolean         `true`, `false`, `1`, `0`, in any case
+date            `YYYY-MM-DD`
+timestamptz     ISO 8601 with a zone (`Z` or an offset), at most microseconds
+timestamp       ISO 8601 without a zone, at most microseconds
+string          any UTF-8
+=============== =============================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class BadCell:
+    """A cell that does not convert: its row in the batch, its column, and why."""
+
+    row: int
+    column: str
+    reason: str
+
+
+def conform(columns: pa.RecordBatch, schema: pa.Schema) -> tuple[pa.RecordBatch, list[BadCell]]:
+    """The batch with the schema's types, and the cells that do not convert (NULL in the batch).
+
+    `columns` has a binary column for each field of the schema, in its order. The result's fields
+    are all nullable.
+    """
+    arrays, bad = [], []
+    for raw, field in zip(columns.columns, schema, strict=True):
+        array, rows = _converted(raw, field.type)
+        arrays.append(array)
+        bad += [BadCell(row, field.name, _reason(raw[row].as_py(), field.type)) for row in rows]
+    nullable = pa.schema([field.with_nullable(True).remove_metadata() for field in schema])
+    return pa.record_batch(arrays, schema=nullable), bad
+
+
+def _converted(raw: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]:
+    """The converted array, and the positions of the cells that do not convert."""
+    try:
+        return _cast(raw, target), []
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        bad = list(_failing(raw, 0, target))
+    keep = pc.invert(pc.is_in(pa.array(range(len(raw))), value_set=pa.array(bad, pa.int64())))
+    return _cast(pc.if_else(keep, raw, pa.scalar(None, raw.type)), target), bad
+
+
+def _failing(raw: pa.Array, start: int, target: pa.DataType) -> Iterable[int]:
+    """Finds the cells that make a conversion fail, by halving."""
+    try:
+        _cast(raw, target)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        if len(raw) == 1:
+            yield start
+            return
+        middle = len(raw) // 2
+        yield from _failing(raw[:middle], start, target)
+        yield from _failing(raw[middle:], start + middle, target)
+
+
+def _cast(raw: pa.Array, target: pa.DataType) -> pa.Array:
+    text = raw.cast(pa.string())
+    if pa.types.is_decimal(target):
+        _require(text, r"^[+-]?(\d+\.?\d*|\.\d+)$")
+    if pa.types.is_date(target):
+        _require(text, r"^\d{4}-\d{2}-\d{2}$")
+    cast = text.cast(target)
+    if pa.types.is_floating(target):
+        _refuse_overflow(text, cast)
+    return cast
+
+
+def _require(text: pa.Array, pattern: str) -> None:
+    """Arrow reads more spellings than the contract's types have; those are refused here."""
+    matches = pc.match_substring_regex(text, pattern)
+    if pc.any(pc.invert(matches)).as_py():
+        raise pa.ArrowInvalid("a text of another form")
+
+
+def _refuse_overflow(text: pa.Array, cast: pa.Array) -> None:
+    """Arrow turns a number beyond the type's range into an infinity that nobody wrote."""
+    named = pc.match_substring(text, "inf", ignore_case=True)
+    if pc.any(pc.and_(pc.is_inf(cast), pc.invert(named))).as_py():
+        raise pa.ArrowInvalid("a number beyond the type's range")
+
+
+_SHOWN = 200
+
+
+def _reason(raw: bytes, target: pa.DataType) -> str:
+    text = raw.decode("utf-8", errors="backslashreplace")
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+    return f"{shown!r} is no {type_name(target)}"
+
+
+def type_name(target: pa.DataType) -> str:
+    """The type as contracts call it."""
+    names = {
+        pa.bool_(): "boolean",
+        pa.int32(): "int",
+        pa.int64(): "long",
+        pa.float32(): "float",
+        pa.float64(): "double",
+        pa.date32(): "date",
+        pa.timestamp("us"): "timestamp (without a zone)",
+        pa.timestamp("us", "UTC"): "timestamptz (with a zone)",
+        pa.string(): "UTF-8 string",
+    }
+    return names.get(target) or str(target).replace("decimal128", "decimal")
+
+
+def positions(bad: Sequence[BadCell]) -> list[int]:
+    """The rows of the batch that have a bad cell, ascending, each once."""
+    return sorted({cell.row for cell in bad})

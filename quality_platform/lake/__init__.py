@@ -1,0 +1,1 @@
+"""The Iceberg lake: catalog, tables, data files, commits. The only home of pyiceberg."""

@@ -1,0 +1,164 @@
+"""The Iceberg catalog: opening it, and finding and making tables in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
+from pyiceberg.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from quality_platform.errors import (
+    CatalogUnreachableError,
+    ConcurrentLoadError,
+    Location,
+    StorageError,
+    TableNotFoundError,
+    TableSchemaError,
+)
+
+__all__ = ["TABLE_PROPERTIES", "Lake", "Table", "translated"]
+
+TABLE_PROPERTIES = {
+    # Two loads from the same position must not both commit: the second has to start over.
+    "commit.retry.num-retries": "0",
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.previous-versions-max": "20",
+    "write.metadata.delete-after-commit.enabled": "true",
+}
+"""Properties of every table that the platform makes."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One Iceberg catalog. Connects on first use; a value that can be passed around before.
+
+    `properties` are pyiceberg's catalog properties (`type`, `uri`, `warehouse`, ...); they can hold
+    credentials and never appear in a message. `location` is where they were configured.
+    """
+
+    name: str
+    properties: Mapping[str, str] = field(repr=False, hash=False)
+    location: Location | None = None
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The opened catalog.
+
+        Raises:
+            CatalogUnreachableError: it does not answer.
+        """
+        with translated(self):
+            return load_catalog(self.name, **self.properties)
+
+    def table(self, identifier: str) -> Table:
+        """The table called `namespace.name`, as it is now.
+
+        Raises:
+            TableNotFoundError: there is none.
+            CatalogUnreachableError: the catalog does not answer.
+        """
+        found = self.find_table(identifier)
+        if found is None:
+            raise TableNotFoundError(
+                f"the lake has no table {identifier}",
+                action="run the table's load first: quality-platform run",
+            )
+        return found
+
+    def find_table(self, identifier: str) -> Table | None:
+        """The table called `namespace.name`, or None where there is none."""
+        with translated(self):
+            try:
+                return self.catalog.load_table(identifier)
+            except NoSuchTableError:
+                return None
+
+    def ensure_table(
+        self, identifier: str, schema: pa.Schema, properties: Mapping[str, str] | None = None
+    ) -> Table:
+        """The table with this schema; made when there is none.
+
+        Field metadata `doc` becomes the column's documentation, a field that is not nullable
+        becomes a required column.
+
+        Raises:
+            TableSchemaError: there is one, and its columns differ from the schema.
+        """
+        table = self.find_table(identifier) or self._create(identifier, schema, properties or {})
+        _require_same_columns(identifier, schema, table.schema().as_arrow())
+        return table
+
+    def _create(self, identifier: str, schema: pa.Schema, properties: Mapping[str, str]) -> Table:
+        namespace = identifier.rpartition(".")[0]
+        with translated(self):
+            try:
+                self.catalog.create_namespace(namespace)
+            except NamespaceAlreadyExistsError:
+                pass
+            try:
+                return self.catalog.create_table(
+                    identifier, schema, properties={**TABLE_PROPERTIES, **properties}
+                )
+            except TableAlreadyExistsError:
+                return self.catalog.load_table(identifier)
+
+
+@contextmanager
+def translated(lake: Lake) -> Iterator[None]:
+    """Turns what pyiceberg and its drivers raise into the platform's errors, without secrets."""
+    try:
+        yield
+    except CommitFailedException as error:
+        raise ConcurrentLoadError(
+            "another run committed to the same table meanwhile; nothing of this one was published",
+            action="run it again: it starts from the new position",
+        ) from error
+    except (SQLAlchemyError, ConnectionError, TimeoutError) as error:
+        # The driver's text can hold the whole connection string; its class cannot.
+        raise CatalogUnreachableError(
+            f"the Iceberg catalog {lake.name!r} does not answer ({type(error).__name__})",
+            location=lake.location,
+            field="lake.catalog",
+            received=f"type {lake.properties.get('type', 'unknown')}",
+            action="check lake.catalog.uri in runner.yaml, and that the database is up",
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"the warehouse cannot be read or written: {error.strerror or type(error).__name__}",
+            location=lake.location,
+            field="lake.warehouse",
+            action="check that the warehouse exists, is writable and has space",
+        ) from error
+
+
+def _columns(schema: pa.Schema) -> dict[str, str]:
+    # Iceberg gives back large_string and large_binary for string and binary.
+    return {f.name: str(f.type).replace("large_", "") for f in schema}
+
+
+def _require_same_columns(identifier: str, wanted: pa.Schema, actual: pa.Schema) -> None:
+    want, have = _columns(wanted), _columns(actual)
+    if want == have:
+        return
+    differences = [
+        f"{name}: contract {want.get(name, 'has no such column')}, "
+        f"table {have.get(name, 'has no such column')}"
+        for name in {**want, **have}
+        if want.get(name) != have.get(name)
+    ]
+    raise TableSchemaError(
+        f"the columns of {identifier} differ from its contract",
+        received="; ".join(differences) or "the same columns in another order",
+        action="give the changed contract a table of its own, or restore the contract's columns",
+    )

@@ -1,0 +1,123 @@
+"""Writing Parquet data files that nobody can read yet: they become a table's by a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.io import OutputFile, OutputStream
+from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.table import Table
+
+ROW_GROUP_BYTES = 64 * 2**20
+"""Arrow bytes that are buffered before a row group is written: the writer's memory bound."""
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A complete data file that no snapshot refers to yet: its URI and its rows."""
+
+    uri: str
+    rows: int
+
+
+@dataclass
+class RollingWriter:
+    """Writes batches of one table into data files of about `target_bytes` each.
+
+    File names begin with `prefix` (load id and attempt), so that what a dead process left behind
+    can be told. Memory is bounded by one row group, whatever the number of rows.
+    """
+
+    table: Table
+    prefix: str
+    target_bytes: int = 128 * 2**20
+    staged: list[StagedFile] = field(default_factory=list)
+    _buffer: list[pa.RecordBatch] = field(default_factory=list)
+    _buffered_bytes: int = 0
+    _open: _OpenFile | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the files, with Iceberg's field ids in the fields' metadata."""
+        return schema_to_pyarrow(self.table.schema(), include_field_ids=True)
+
+    @property
+    def location(self) -> str:
+        """The URI that the next file gets."""
+        name = f"{self.prefix}-{len(self.staged):05d}.parquet"
+        return str(self.table.location_provider().new_data_location(name))
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows of a batch, whose columns are the table's in the table's order."""
+        if not batch.num_rows:
+            return
+        self._buffer.append(batch.cast(self.schema))
+        self._buffered_bytes += batch.nbytes
+        if self._buffered_bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def close(self) -> tuple[StagedFile, ...]:
+        """Finishes the last file and returns all that were written; no file for no rows."""
+        self._flush()
+        self._roll()
+        return tuple(self.staged)
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        if self._open is None:
+            self._open = _OpenFile.at(self.table.io.new_output(self.location), self.schema)
+        self._open.write(pa.Table.from_batches(self._buffer))
+        self._buffer, self._buffered_bytes = [], 0
+        if self._open.bytes_written >= self.target_bytes:
+            self._roll()
+
+    def _roll(self) -> None:
+        if self._open is None:
+            return
+        self.staged.append(self._open.close())
+        self._open = None
+
+
+def read_batches(table: Table, file: StagedFile) -> Iterator[pa.RecordBatch]:
+    """The rows of a staged file, in order."""
+    with table.io.new_input(file.uri).open() as stream, pq.ParquetFile(stream) as parquet:
+        yield from parquet.iter_batches()
+
+
+def delete_file(table: Table, file: StagedFile) -> None:
+    """Deletes a staged file that will never be committed."""
+    table.io.delete(file.uri)
+
+
+@dataclass
+class _OpenFile:
+    uri: str
+    stream: OutputStream
+    writer: Any
+    rows: int = 0
+
+    @classmethod
+    def at(cls, output: OutputFile, schema: pa.Schema) -> _OpenFile:
+        stream = output.create(overwrite=True)
+        writer = pq.ParquetWriter(
+            stream, schema, compression="zstd", compression_level=1, store_decimal_as_integer=True
+        )
+        return cls(output.location, stream, writer)
+
+    @property
+    def bytes_written(self) -> int:
+        return int(self.stream.tell())
+
+    def write(self, table: pa.Table) -> None:
+        self.writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self.rows += table.num_rows
+
+    def close(self) -> StagedFile:
+        self.writer.close()
+        self.stream.close()
+        return StagedFile(self.uri, self.rows)

@@ -1,0 +1,1 @@
+"""Run check specs against a batch: each engine behind one small interface."""

@@ -1,0 +1,277 @@
+"""Checks that need the whole batch: gates, uniqueness, and the two external engines.
+
+They read the files just written, only the columns that they need, before anybody else can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from quality_platform.checks.expectation_kinds import EVERY_COLUMN, columns_needed
+from quality_platform.checks.specs import (
+    CheckSpec,
+    Expectation,
+    RowCount,
+    Scope,
+    SodaCheck,
+    SqlMetric,
+    Unique,
+)
+from quality_platform.errors import EngineError
+from quality_platform.lake.query import quote_identifier as q
+from quality_platform.lake.query import engine_errors, quote_literal
+from quality_platform.validation.engine_outcomes import EngineOutcome
+from quality_platform.validation.row_rules import ReferenceKeys, condition_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+BATCH = "batch"
+_PLACE = ("_file", "_position")
+
+
+@dataclass(frozen=True)
+class BatchFiles:
+    """The files of one batch: rows that have passed every row rule so far, and rows held back.
+
+    `unconformed` is the SQL condition that tells held rows that have no typed values; they are
+    counted as rows, but no other check can judge them.
+    """
+
+    schema: pa.Schema
+    good: Sequence[str]
+    held: Sequence[str] = ()
+    unconformed: str = "FALSE"
+
+
+@dataclass(frozen=True)
+class BrokenRow:
+    """A row that breaks a check on the whole batch: its file, and its position in it from 0."""
+
+    file: str
+    position: int
+    check: CheckSpec
+
+
+@dataclass
+class BatchChecks:
+    """Runs checks over one batch in one session; broken rows are gathered in `broken_rows`."""
+
+    connection: DuckDBPyConnection
+    files: BatchFiles
+    keys: ReferenceKeys
+    published: Sequence[str] = ()
+    rows_read: int | None = None
+    broken_rows: list[BrokenRow] = field(default_factory=list)
+
+    def run(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
+        """The outcome of every spec, by name; a check that cannot run has an `error`."""
+        self._create_view()
+        rows = self._rows()
+        outcomes: dict[str, EngineOutcome] = {}
+        outcomes |= self._counted([s for s in specs if _is_countable(s)], rows)
+        for spec in specs:
+            match spec.claim:
+                case Unique():
+                    outcomes[spec.name] = self._guarded(spec, rows, self._unique)
+                case SqlMetric():
+                    outcomes[spec.name] = self._guarded(spec, rows, self._sql_metric)
+                case RowCount():
+                    value = rows if self.rows_read is None else self.rows_read
+                    outcomes[spec.name] = _measured(spec, rows, None, Decimal(value))
+        outcomes |= self._expectations([s for s in specs if isinstance(s.claim, Expectation)])
+        outcomes |= self._soda([s for s in specs if isinstance(s.claim, SodaCheck)])
+        return outcomes
+
+    def failing_rows(
+        self, spec: CheckSpec, columns: Sequence[str], limit: int
+    ) -> list[dict[str, object]]:
+        """Up to `limit` rows that break the check, the first ones; [] where none can be told."""
+        if _is_countable(spec):
+            condition = condition_of(spec, self.keys, 0)
+            where = f"b {condition.join} WHERE {condition.sql} ORDER BY _file, _position"
+        else:
+            places = [r for r in self.broken_rows if r.check.name == spec.name][:limit]
+            if not places:
+                return []
+            listed = ", ".join(f"({quote_literal(r.file)}, {r.position})" for r in places)
+            where = f"b WHERE (_file, _position) IN ({listed}) ORDER BY _file, _position"
+        shown = ", ".join(f"b.{q(column)}" for column in columns)
+        found = self.connection.sql(f"SELECT {shown} FROM {BATCH}_rows {where} LIMIT {limit}")
+        return found.to_arrow_table().to_pylist()  # type: ignore[no-any-return]
+
+    def _create_view(self) -> None:
+        columns = ", ".join(q(name) for name in self.files.schema.names)
+        parts = [
+            f"SELECT {columns}, filename AS _file, file_row_number AS _position "
+            f"FROM read_parquet({_listed(files)}, filename = true, file_row_number = true)"
+            f"{condition}"
+            for files, condition in (
+                (self.files.good, ""),
+                (self.files.held, f" WHERE NOT ({self.files.unconformed})"),
+            )
+            if files
+        ]
+        if not parts:
+            empty = pa.table(
+                [pa.array([], f.type) for f in self.files.schema], names=self.files.schema.names
+            )
+            self.connection.register("nothing", empty)
+            parts = [f"SELECT {columns}, '' AS _file, 0::BIGINT AS _position FROM nothing"]
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {BATCH}_rows AS {' UNION ALL '.join(parts)}"
+        )
+        self.connection.execute(
+            f"CREATE OR REPLACE VIEW {BATCH} AS SELECT {columns} FROM {BATCH}_rows"
+        )
+
+    def _rows(self) -> int:
+        return int(self.connection.execute(f"SELECT count(*) FROM {BATCH}").fetchall()[0][0])
+
+    def _counted(self, specs: Sequence[CheckSpec], rows: int) -> dict[str, EngineOutcome]:
+        """Counts rows that break a condition, all conditions in one statement."""
+        try:
+            return self._count_statement(specs, rows)
+        except EngineError as error:
+            if len(specs) == 1:
+                return {specs[0].name: _failed(specs[0], rows, error)}
+        # One of them is at fault: alone, the others still give their counts.
+        results: dict[str, EngineOutcome] = {}
+        for spec in specs:
+            results |= self._counted([spec], rows)
+        return results
+
+    def _count_statement(self, specs: Sequence[CheckSpec], rows: int) -> dict[str, EngineOutcome]:
+        if not specs:
+            return {}
+        with engine_errors():
+            conditions = [condition_of(spec, self.keys, n) for n, spec in enumerate(specs)]
+            counts = ", ".join(f"count(*) FILTER (WHERE {c.sql})" for c in conditions)
+            joins = " ".join(c.join for c in conditions if c.join)
+            found = self.connection.execute(f"SELECT {counts} FROM {BATCH} b {joins}").fetchall()[0]
+        return {
+            spec.name: _counted_outcome(spec, rows, int(count))
+            for spec, count in zip(specs, found, strict=True)
+        }
+
+    def _guarded(self, spec: CheckSpec, rows: int, run: object) -> EngineOutcome:
+        try:
+            with engine_errors():
+                return run(spec, rows)  # type: ignore[operator, no-any-return]
+        except EngineError as error:
+            return _failed(spec, rows, error)
+
+    def _unique(self, spec: CheckSpec, rows: int) -> EngineOutcome:
+        """All rows of a group with more than one, and rows whose key is published already."""
+        claim = spec.claim
+        assert isinstance(claim, Unique)  # noqa: S101 - dispatched on it; narrows the type
+        keys = ", ".join(q(c) for c in claim.columns)
+        present = " AND ".join(f"{q(c)} IS NOT NULL" for c in claim.columns)
+        extra = self.connection.execute(
+            f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {BATCH} "
+            f"WHERE {present} GROUP BY {keys} HAVING count(*) > 1)"
+        ).fetchall()[0][0]
+        repeated = f"SELECT {keys} FROM {BATCH} WHERE {present} GROUP BY {keys} HAVING count(*) > 1"
+        if self.published:
+            repeated += f" UNION SELECT {keys} FROM read_parquet({_listed(self.published)})"
+        broken = self.connection.execute(
+            f"SELECT _file, _position FROM {BATCH}_rows SEMI JOIN ({repeated}) USING ({keys})"
+            if int(extra) or self.published
+            else f"SELECT _file, _position FROM {BATCH}_rows WHERE FALSE"
+        ).fetchall()
+        if spec.scope is Scope.ROW:
+            self.broken_rows += [BrokenRow(file, int(n), spec) for file, n in broken]
+            return _counted_outcome(spec, rows, len(broken))
+        value = Decimal(int(extra))
+        if spec.threshold.percent:
+            value = _percent(int(extra), rows)
+        return _measured(spec, rows, int(extra), value)
+
+    def _sql_metric(self, spec: CheckSpec, rows: int) -> EngineOutcome:
+        claim = spec.claim
+        assert isinstance(claim, SqlMetric)  # noqa: S101 - dispatched on it; narrows the type
+        found = self.connection.execute(claim.query).fetchall()
+        if len(found) != 1 or len(found[0]) != 1 or found[0][0] is None:
+            raise EngineError(
+                "the query must give one number", received=f"{len(found)} rows: {found[:1]}"
+            )
+        return _measured(spec, rows, None, Decimal(str(found[0][0])))
+
+    def _expectations(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
+        if not specs:
+            return {}
+        from quality_platform.validation.great_expectations_engine import run_expectations
+
+        columns = self._columns_needed(specs)
+        wanted = ", ".join([*(q(c) for c in columns), *_PLACE])
+        table = self.connection.sql(
+            f"SELECT {wanted} FROM {BATCH}_rows ORDER BY _file, _position"
+        ).to_arrow_table()
+        # The engine counts rows by the columns given; without one it still needs the places.
+        outcomes = run_expectations(table.select(columns) if columns else table, specs)
+        for spec in specs:
+            if spec.scope is Scope.ROW:
+                self._gather(spec, outcomes[spec.name], table)
+        return outcomes
+
+    def _columns_needed(self, specs: Sequence[CheckSpec]) -> list[str]:
+        """The batch's columns that the expectations read; one that it lacks is their own error."""
+        needed = {column for spec in specs for column in columns_needed(spec)}
+        return [c for c in self.files.schema.names if c in needed or EVERY_COLUMN in needed]
+
+    def _gather(self, spec: CheckSpec, outcome: EngineOutcome, table: pa.Table) -> None:
+        if outcome.positions is None or not len(outcome.positions):
+            return
+        places = table.select(list(_PLACE)).take(outcome.positions).to_pylist()
+        self.broken_rows += [BrokenRow(p["_file"], int(p["_position"]), spec) for p in places]
+
+    def _soda(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
+        if not specs:
+            return {}
+        from quality_platform.validation.soda_engine import run_soda_checks
+
+        types: Mapping[str, str] = {f.name: str(f.type) for f in self.files.schema}
+        return run_soda_checks(self.connection, BATCH, types, specs)
+
+
+def _is_countable(spec: CheckSpec) -> bool:
+    """Whether one condition on a row decides it: a predicate or a foreign key, as a gate."""
+    kinds = Unique | SqlMetric | RowCount | Expectation | SodaCheck
+    return spec.scope is Scope.GATE and not isinstance(spec.claim, kinds)
+
+
+def _counted_outcome(spec: CheckSpec, rows: int, count: int) -> EngineOutcome:
+    value = _percent(count, rows) if spec.threshold.percent else Decimal(count)
+    return _measured(spec, rows, count, value)
+
+
+def _percent(count: int, rows: int) -> Decimal:
+    """100 * count / rows; 0 for a batch without rows, in which no row can break anything."""
+    return Decimal(0) if not rows else (Decimal(100) * count / rows).quantize(Decimal("0.0001"))
+
+
+def _measured(spec: CheckSpec, rows: int, count: int | None, value: Decimal) -> EngineOutcome:
+    return EngineOutcome(
+        name=spec.name,
+        passed=spec.threshold.holds(value),
+        rows=rows,
+        count=count,
+        value=value,
+        message=f"{value.normalize():f}{'%' if spec.threshold.percent else ''}, "
+        f"must be {spec.threshold}",
+    )
+
+
+def _failed(spec: CheckSpec, rows: int, error: EngineError) -> EngineOutcome:
+    return EngineOutcome(
+        name=spec.name, passed=False, rows=rows, count=None, error=error.problems[0].message
+    )
+
+
+def _listed(files: Sequence[str]) -> str:
+    return f"[{', '.join(quote_literal(file) for file in files)}]"

@@ -1,0 +1,52 @@
+"""What an external check engine says about one check, in the terms of this platform."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Number
+
+import pyarrow as pa
+
+_LONGEST_LINE = 400
+
+
+@dataclass(frozen=True)
+class EngineOutcome:
+    """The outcome of one check in an external engine.
+
+    `name` is the name of the check spec. `rows` is the number of rows judged; `count` those that
+    break the check, None where the engine gives none; `value` the metric a gate compared, where it
+    is a number. `positions` are the failing rows' places (0-based, ascending) in the table given,
+    None where the engine cannot tell. A check that could not run has an `error` and has not passed.
+    `message` says in one line what was observed and expected; it holds no values of single rows.
+    """
+
+    name: str
+    passed: bool
+    rows: int
+    count: int | None = None
+    value: Decimal | None = None
+    positions: pa.UInt64Array | None = field(default=None, hash=False)
+    error: str = ""
+    message: str = ""
+
+
+def could_not_run(name: str, rows: int, error: str) -> EngineOutcome:
+    """The outcome of a check that the engine could not run: never a pass."""
+    return EngineOutcome(name=name, passed=False, rows=rows, error=one_line(error) or "no reason")
+
+
+def one_line(text: str) -> str:
+    """The text on one line, cut where it is too long for a list of results."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 3]}..."
+
+
+def as_decimal(value: object) -> Decimal | None:
+    """The number as a decimal with the digits that it prints; None for anything but a number."""
+    if isinstance(value, bool) or not isinstance(value, Number | Decimal):
+        return None
+    number = Decimal(str(value))
+    return number if math.isfinite(number) else None

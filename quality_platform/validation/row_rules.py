@@ -1,0 +1,164 @@
+"""Row rules as one DuckDB statement that gives a bit mask for every row that breaks one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from quality_platform.checks.specs import CheckSpec, ForeignKey
+from quality_platform.lake.query import quote_identifier as q
+from quality_platform.lake.query import engine_errors, quote_literal
+from quality_platform.validation.sql_predicates import broken
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+BITS = 62
+"""Rules in one mask word: a BIGINT without its sign, and one bit to spare for the sum."""
+
+
+@dataclass
+class ReferenceKeys:
+    """The key columns of the tables that foreign keys refer to, read once into the session."""
+
+    connection: DuckDBPyConnection
+    files: Mapping[str, Sequence[str]]
+    _loaded: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+
+    def relation(self, claim: ForeignKey) -> str:
+        """The session's table with the distinct keys that the claim refers to."""
+        key = (claim.to_table, claim.to_columns)
+        if key not in self._loaded:
+            name = f"reference_{len(self._loaded)}"
+            columns = ", ".join(f"{q(c)} AS _key{n}" for n, c in enumerate(claim.to_columns))
+            files = ", ".join(quote_literal(f) for f in self.files[claim.to_table])
+            self.connection.execute(
+                f"CREATE TEMP TABLE {name} AS SELECT DISTINCT {columns}, TRUE AS _hit "
+                f"FROM read_parquet([{files}])"
+            )
+            self._loaded[key] = name
+        return self._loaded[key]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A row rule in SQL: the joins that it needs, and what is true for a row that breaks it."""
+
+    sql: str
+    join: str = ""
+
+
+def condition_of(spec: CheckSpec, keys: ReferenceKeys, n: int) -> Condition:
+    """The condition of the n-th rule of a statement over a relation aliased `b`."""
+    claim = spec.claim
+    if isinstance(claim, ForeignKey):
+        alias = f"r{n}"
+        on = " AND ".join(f"b.{q(c)} = {alias}._key{i}" for i, c in enumerate(claim.columns))
+        present = " AND ".join(f"b.{q(c)} IS NOT NULL" for c in claim.columns)
+        return Condition(
+            sql=f"({alias}._hit IS NULL AND {present})",
+            join=f"LEFT JOIN {keys.relation(claim)} {alias} ON {on}",
+        )
+    return Condition(sql=broken(claim).sql(dialect="duckdb"))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """A compiled statement for the row rules of one table, to be run on batch after batch."""
+
+    connection: DuckDBPyConnection
+    specs: tuple[CheckSpec, ...]
+    statement: str
+
+    @classmethod
+    def compiled(
+        cls, connection: DuckDBPyConnection, specs: Sequence[CheckSpec], keys: ReferenceKeys
+    ) -> RowRules:
+        """Compiles specs whose claims a single row can break (predicates and foreign keys)."""
+        conditions = [condition_of(spec, keys, n) for n, spec in enumerate(specs)]
+        words = [
+            " + ".join(
+                f"CASE WHEN {condition.sql} THEN {1 << bit}::BIGINT ELSE 0 END"
+                for bit, condition in enumerate(conditions[start : start + BITS])
+            )
+            for start in range(0, len(conditions), BITS)
+        ]
+        masks = ", ".join(f"{word} AS mask{n}" for n, word in enumerate(words))
+        joins = " ".join(c.join for c in conditions if c.join)
+        some = " OR ".join(f"mask{n} <> 0" for n in range(len(words)))
+        statement = (
+            f"SELECT * FROM (SELECT b._row, {masks} FROM batch b {joins}) "
+            f"WHERE {some} ORDER BY _row"
+            if words
+            else ""
+        )
+        return cls(connection, tuple(specs), statement)
+
+    def tried(self, schema: pa.Schema) -> None:
+        """Runs the statement on no rows.
+
+        Raises:
+            EngineError: DuckDB refuses it.
+        """
+        with engine_errors():
+            self._run(pa.table([pa.array([], f.type) for f in schema], names=schema.names))
+
+    def masks(self, batch: pa.RecordBatch) -> RowMasks:
+        """The rows of a batch that break a rule."""
+        if not self.specs or not batch.num_rows:
+            return RowMasks.none()
+        found = self._run(pa.Table.from_batches([batch]))
+        columns = [found.column(n).to_numpy() for n in range(found.num_columns)]
+        return RowMasks(columns[0], tuple(columns[1:]))
+
+    def _run(self, rows: pa.Table) -> pa.Table:
+        numbered = rows.append_column("_row", pa.array(np.arange(rows.num_rows)))
+        self.connection.register("batch", numbered)
+        try:
+            return self.connection.sql(self.statement).to_arrow_table()
+        finally:
+            self.connection.unregister("batch")
+
+
+@dataclass(frozen=True)
+class RowMasks:
+    """Rows that break a rule, in order: their positions, and their bits in words of `BITS`."""
+
+    positions: NDArray[np.int64]
+    words: tuple[NDArray[np.int64], ...]
+
+    @classmethod
+    def none(cls) -> RowMasks:
+        """No row breaks anything."""
+        return cls(np.empty(0, np.int64), ())
+
+    def without(self, rows: Sequence[int]) -> RowMasks:
+        """The masks of all other rows."""
+        keep = ~np.isin(self.positions, rows)
+        return RowMasks(self.positions[keep], tuple(word[keep] for word in self.words))
+
+    def breaking(self, rule: int) -> NDArray[np.int64]:
+        """The positions of the rows that break the n-th rule."""
+        if not self.words:
+            return np.empty(0, np.int64)
+        word = self.words[rule // BITS]
+        return self.positions[(word >> (rule % BITS)) & 1 == 1]
+
+    def rules_by_row(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """For every row its position and the indexes of the rules that it breaks, ascending."""
+        known: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for position, *words in zip(
+            self.positions.tolist(), *(w.tolist() for w in self.words), strict=True
+        ):
+            yield position, known.setdefault(tuple(words), _bits(words))
+
+
+def _bits(words: Sequence[int]) -> tuple[int, ...]:
+    return tuple(
+        n * BITS + bit for n, word in enumerate(words) for bit in range(BITS) if word >> bit & 1
+    )
