@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TypeVar
 
-from quality_platform.errors import ConcurrentLoadError, SourceChangedError
+from quality_platform.errors import SourceChangedError
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.outcomes import LoadOutcome, Progress, TableOutcome, merged, silent
-from quality_platform.flows.platform import Platform, SourceTable
+from quality_platform.flows.platform import ContractedTable, Platform, SourceTable
 from quality_platform.flows.publishing import LakeTables, Load, LoadPlan
+from quality_platform.flows.recording import recorded, starting_over
 from quality_platform.flows.staging import Staging
-from quality_platform.lake.position import IngestedFile, Position
+from quality_platform.lake.position import Position
 from quality_platform.lake.reading import rows_of, snapshot_of
 from quality_platform.sources.csv_files import CsvFormat, CsvSource
 from quality_platform.sources.files import find_files
 from quality_platform.sources.protocol import SourceFile
-
-ATTEMPTS = 5
-"""How often a flow starts over after another run was faster."""
-
-T = TypeVar("T")
 
 
 def load_table(
@@ -38,17 +33,8 @@ def load_table(
         LakeError: the lake cannot be used.
     """
     table = platform.tables[name]
-    return starting_over(lambda: _load_new_files(platform, table, run_id, progress))
-
-
-def starting_over(flow: Callable[[], T]) -> T:
-    """Runs a flow again from the new position when another run was faster."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return flow()
-        except ConcurrentLoadError:
-            continue
-    return flow()
+    with recorded(platform, name, run_id) as record:
+        return record(starting_over(lambda: _load_new_files(platform, table, run_id, progress)))
 
 
 def _load_new_files(
@@ -64,7 +50,7 @@ def _load_new_files(
         outcomes.append(outcome)
         if outcome.blocked:
             break
-    return _outcome(platform, table, run_id, outcomes, pins)
+    return outcome_of(platform, table, run_id, outcomes, pins)
 
 
 def source_files(platform: Platform, table: SourceTable) -> dict[str, SourceFile]:
@@ -95,22 +81,26 @@ def new_files(
     Raises:
         SourceChangedError: a file that was appended has another content now.
     """
-    known = position.files
+    known = {name: source.version for name, source in position.sources.items()}
     if table.config.load.mode == "replace":
-        same = {n: f.sha256 for n, f in files.items()} == {n: f.sha256 for n, f in known.items()}
-        return {} if same else dict(files)
+        return {} if _versions(files) == known else dict(files)
     for name, file in files.items():
-        if name in known and known[name].sha256 != file.sha256:
+        if name in known and known[name] != file.sha256:
             raise SourceChangedError(
-                f"the file {name} was ingested by load {known[name].load_id} and has changed since",
+                f"the file {name} was ingested by load {position.sources[name].load_id} and has "
+                "changed since",
                 location=table.location,
                 field=f"tables.{table.name}",
-                received=f"sha256 {file.sha256[:12]}, {file.size} bytes",
-                allowed=f"sha256 {known[name].sha256[:12]}, {known[name].size} bytes",
+                received=f"sha256 {file.sha256[:12]}",
+                allowed=f"sha256 {known[name][:12]}",
                 action="deliver the corrected rows in a file of another name, "
                 "or use load.mode: replace",
             )
     return {name: file for name, file in files.items() if name not in known}
+
+
+def _versions(files: Mapping[str, SourceFile]) -> dict[str, str]:
+    return {name: file.sha256 for name, file in files.items()}
 
 
 def _batches(table: SourceTable, new: Mapping[str, SourceFile]) -> list[dict[str, SourceFile]]:
@@ -121,11 +111,11 @@ def _batches(table: SourceTable, new: Mapping[str, SourceFile]) -> list[dict[str
     return [dict(new)]
 
 
-def load_id_of(table: SourceTable, files: Mapping[str, SourceFile]) -> str:
-    """The load's id: the same for the same table and the same versions of the same files."""
-    digest = hashlib.sha256(table.identifier.encode())
-    for name, file in sorted(files.items()):
-        digest.update(f"\0{name}\0{file.sha256}".encode())
+def load_id_of(identifier: str, versions: Mapping[str, str]) -> str:
+    """A load's id: the same for the same table and the same versions of the same sources."""
+    digest = hashlib.sha256(identifier.encode())
+    for name, version in sorted(versions.items()):
+        digest.update(f"\0{name}\0{version}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -137,25 +127,16 @@ def _load_batch(
     run_id: str,
     progress: Progress,
 ) -> LoadOutcome:
-    tables = LakeTables.of(platform, table)
-    load_id, replace = load_id_of(table, batch), table.config.load.mode == "replace"
-    before = tables.position
-
-    def position(attempt: str) -> Position:
-        entries = {n: IngestedFile(f.size, f.sha256, load_id, attempt) for n, f in batch.items()}
-        return before.advanced(entries, attempt, replace=replace)
-
-    names = tuple(batch)
+    names, versions = tuple(batch), _versions(batch)
     progress("reading", ", ".join(names) if len(names) < 4 else f"{len(names)} files")
     plan = LoadPlan(
-        load_id=load_id,
-        files=names,
-        position=position,
-        replace=replace,
+        load_id=load_id_of(table.identifier, versions),
+        versions=versions,
+        replace=table.config.load.mode == "replace",
         label=names[0] if table.config.load.batch == "file" else "",
     )
-    load = Load(platform, table, tables, plan, pins, run_id, progress)
-    return load.run(_Reader(table, batch))
+    tables = LakeTables.of(platform, table)
+    return Load(platform, table, tables, plan, pins, run_id, progress).run(_Reader(table, batch))
 
 
 @dataclass(frozen=True)
@@ -176,13 +157,14 @@ class _Reader:
                 staging.add_records(batch, name)
 
 
-def _outcome(
+def outcome_of(
     platform: Platform,
-    table: SourceTable,
+    table: ContractedTable,
     run_id: str,
     loads: Sequence[LoadOutcome],
     pins: Pins,
 ) -> TableOutcome:
+    """The outcome of a run from the outcomes of its loads, and the table as it is now."""
     snapshot = snapshot_of(platform.lake.table(table.identifier))
     blocked = any(load.blocked for load in loads)
     return TableOutcome(

@@ -73,6 +73,17 @@ class TableOutcome:
         return sum(result.verdict is verdict for result in self.results)
 
 
+@dataclass(frozen=True)
+class MaterializationOutcome:
+    """One materialization of a feature view into the online store; `rows` are entity rows."""
+
+    view: str
+    run_id: str
+    state: Literal["materialized", "nothing_new"]
+    rows: int
+    snapshot_id: int
+
+
 def merged(per_load: Sequence[Sequence[CheckResult]]) -> tuple[CheckResult, ...]:
     """One result for each check over several batches: counts added up, the gravest verdict.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from quality_platform.checks.derive import check_specs
-from quality_platform.checks.specs import CheckSpec, ForeignKey, Scope
+from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Scope, Severity
 from quality_platform.config.environment import environment, runner_path
 from quality_platform.config.loading import RunnerFile, load_runner
 from quality_platform.config.models import (
@@ -69,6 +69,11 @@ class ContractedTable:
         return tuple(spec for spec in self.specs if spec.scope is not Scope.NOTE)
 
     @property
+    def all_checks(self) -> tuple[CheckSpec, ...]:
+        """Every check that a run can give a result for."""
+        return self.checks
+
+    @property
     def notes(self) -> tuple[CheckSpec, ...]:
         """Rules in prose."""
         return tuple(spec for spec in self.specs if spec.scope is Scope.NOTE)
@@ -95,6 +100,32 @@ class FeatureTable(ContractedTable):
     config: FeatureViewConfig
     sql: str
     sql_location: Location
+
+    @property
+    def drift_checks(self) -> tuple[CheckSpec, ...]:
+        """A check for every column of the view's drift test."""
+        drift = self.config.drift
+        if drift is None:
+            return ()
+        period = f"{drift.reference.start} to {drift.reference.end} (exclusive)"
+        return tuple(
+            CheckSpec(
+                name=f"{column}_has_not_drifted",
+                claim=NoDrift(column, period),
+                scope=Scope.GATE,
+                severity=Severity(drift.severity),
+                dimension="consistency",
+                description=f"{column} is distributed as from {period}.",
+                columns=(column,),
+                location=self.location,
+            )
+            for column in drift.columns
+        )
+
+    @property
+    def all_checks(self) -> tuple[CheckSpec, ...]:
+        """The contract's checks and the drift test's."""
+        return (*self.checks, *self.drift_checks)
 
 
 @dataclass(frozen=True)

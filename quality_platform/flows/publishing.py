@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from quality_platform.checks.derive import CONFORMS
@@ -33,13 +33,13 @@ UNCONFORMED = f"list_contains({BROKEN_RULES}, '{CONFORMS}')"
 class LoadPlan:
     """What one load is.
 
-    `load_id` is derived from the source, so that a repetition is the same load; `position` is the
-    position once it is published; `label` names the batch in messages, "" for the only one.
+    `versions` are its sources, by name; `load_id` is derived from them, so that a repetition is the
+    same load; `replace` puts its rows in place of all before; `label` names the batch in messages,
+    "" for the only one.
     """
 
     load_id: str
-    files: tuple[str, ...]
-    position: Callable[[str], Position]
+    versions: Mapping[str, str]
     replace: bool
     label: str = ""
 
@@ -181,7 +181,7 @@ class Load:
         outcome = LoadOutcome(
             load_id=self.plan.load_id,
             attempt=attempt,
-            files=self.plan.files,
+            files=tuple(self.plan.versions),
             rows_read=staging.rows_read,
             rows_published=0,
             rows_quarantined=0,
@@ -205,7 +205,7 @@ class Load:
         commits.stage_on_branch(lake, self.tables.quarantine, branch, staging.held_files, summary)
         commits.stage_on_branch(lake, self.tables.main, branch, staging.good_files, summary)
         self.progress("blocked", f"staged for inspection on branch {branch}")
-        return _replaced(outcome, branch=branch)
+        return replace(outcome, branch=branch)
 
     def _publish(self, staging: Staging, outcome: LoadOutcome) -> LoadOutcome:
         lake, summary = self.platform.lake, self._summary(outcome)
@@ -220,7 +220,12 @@ class Load:
             lake,
             self.tables.main,
             staging.good_files,
-            self.plan.position(outcome.attempt),
+            self.tables.position.advanced(
+                self.plan.versions,
+                outcome.load_id,
+                outcome.attempt,
+                replace=self.plan.replace,
+            ),
             summary,
             replace=self.plan.replace,
         )
@@ -228,7 +233,7 @@ class Load:
         self.progress("published", f"snapshot {main.snapshot_id}")
         for table in (self.tables.main, self.tables.quarantine):
             commits.remove_branch(lake, table, audit_branch(outcome.load_id))
-        return _replaced(
+        return replace(
             outcome,
             rows_published=int(summary_of(main).get("added-records", 0)),
             rows_quarantined=rows_held,
@@ -240,9 +245,3 @@ class Load:
 def audit_branch(load_id: str) -> str:
     """The branch that holds a blocked load for inspection."""
     return f"audit-{load_id}"
-
-
-def _replaced(outcome: LoadOutcome, **changes: object) -> LoadOutcome:
-    from dataclasses import replace
-
-    return replace(outcome, **changes)  # type: ignore[arg-type]

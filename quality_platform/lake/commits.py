@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
@@ -117,10 +119,21 @@ def _uncommitted(quarantine: Table, committed: Collection[str]) -> list[DataFile
     return [f for f in _live_files(quarantine) if attempt_of(f.file_path) not in committed]
 
 
+def load_of(uri: str) -> str:
+    """The load that wrote a data file; see `attempt_of`."""
+    return uri.rpartition("/")[2].split("-")[0]
+
+
 def attempt_of(uri: str) -> str:
     """The attempt that wrote a data file: its name is `<load id>-<attempt>-<number>.parquet`."""
     parts = uri.rpartition("/")[2].split("-")
     return parts[1] if len(parts) > 2 else ""
+
+
+def of_attempts(batch: pa.RecordBatch, committed: Collection[str]) -> pa.RecordBatch:
+    """The rows of a quarantine batch (with its column `_attempt`) whose attempt was committed."""
+    known = pc.is_in(batch.column("_attempt"), value_set=pa.array(list(committed), pa.string()))
+    return batch.filter(known)
 
 
 def assert_accounted(

@@ -1,4 +1,4 @@
-"""The source position of a table: which files, in which version, its rows come from.
+"""The source position of a table: which versions of which sources its rows come from.
 
 It stands in a property of the Iceberg table and is written in the same transaction as the data, so
 that the two can never disagree.
@@ -14,20 +14,22 @@ PROPERTY = "quality-platform.position"
 
 
 @dataclass(frozen=True)
-class IngestedFile:
-    """One version of a file whose rows were published; `load_id` and `attempt` tell by which load."""
+class SourceVersion:
+    """One version of a source whose rows were published, and the load and attempt that did it.
 
-    size: int
-    sha256: str
+    `version` is a file's SHA-256 or a table's snapshot id.
+    """
+
+    version: str
     load_id: str
     attempt: str
 
 
 @dataclass(frozen=True)
 class Position:
-    """Files by their name below the source's folder, and every attempt that was ever committed."""
+    """The sources by name, and every attempt that was ever committed."""
 
-    files: Mapping[str, IngestedFile] = field(default_factory=dict, hash=False)
+    sources: Mapping[str, SourceVersion] = field(default_factory=dict, hash=False)
     attempts: tuple[str, ...] = ()
 
     @classmethod
@@ -36,18 +38,19 @@ class Position:
         if PROPERTY not in properties:
             return cls()
         stored = json.loads(properties[PROPERTY])
-        files = {name: IngestedFile(**entry) for name, entry in stored["files"].items()}
-        return cls(files, tuple(stored["attempts"]))
+        sources = {name: SourceVersion(**entry) for name, entry in stored["sources"].items()}
+        return cls(sources, tuple(stored["attempts"]))
 
     def advanced(
-        self, files: Mapping[str, IngestedFile], attempt: str, *, replace: bool
+        self, versions: Mapping[str, str], load_id: str, attempt: str, *, replace: bool
     ) -> Position:
-        """The position after a load of these files; `replace` forgets the files before them."""
-        kept = {} if replace else dict(self.files)
-        return Position({**kept, **files}, (*self.attempts, attempt))
+        """The position after a load of these versions; `replace` forgets the sources before."""
+        kept = {} if replace else dict(self.sources)
+        new = {name: SourceVersion(v, load_id, attempt) for name, v in versions.items()}
+        return Position({**kept, **new}, (*self.attempts, attempt))
 
     def as_properties(self) -> dict[str, str]:
         """The table property that stores this position."""
-        files = {name: vars(entry) for name, entry in sorted(self.files.items())}
-        stored = {"files": files, "attempts": list(self.attempts)}
+        sources = {name: vars(entry) for name, entry in sorted(self.sources.items())}
+        stored = {"sources": sources, "attempts": list(self.attempts)}
         return {PROPERTY: json.dumps(stored, separators=(",", ":"))}

@@ -60,7 +60,12 @@ class BrokenRow:
 
 @dataclass
 class BatchChecks:
-    """Runs checks over one batch in one session; broken rows are gathered in `broken_rows`."""
+    """Runs checks over one batch in one session.
+
+    `published` are the files of the rows that a unique key must not repeat. `rows_read` is what a
+    row count counts, all records of the source; where left out, all records of the files.
+    Rows that break a row rule are gathered in `broken_rows`; `rows` is the number of rows judged.
+    """
 
     connection: DuckDBPyConnection
     files: BatchFiles
@@ -68,11 +73,12 @@ class BatchChecks:
     published: Sequence[str] = ()
     rows_read: int | None = None
     broken_rows: list[BrokenRow] = field(default_factory=list)
+    rows: int = 0
 
     def run(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
         """The outcome of every spec, by name; a check that cannot run has an `error`."""
         self._create_view()
-        rows = self._rows()
+        rows = self.rows = self._rows()
         outcomes: dict[str, EngineOutcome] = {}
         outcomes |= self._counted([s for s in specs if _is_countable(s)], rows)
         for spec in specs:
@@ -82,8 +88,7 @@ class BatchChecks:
                 case SqlMetric():
                     outcomes[spec.name] = self._guarded(spec, rows, self._sql_metric)
                 case RowCount():
-                    value = rows if self.rows_read is None else self.rows_read
-                    outcomes[spec.name] = _measured(spec, rows, None, Decimal(value))
+                    outcomes[spec.name] = _measured(spec, rows, None, Decimal(self._records()))
         outcomes |= self._expectations([s for s in specs if isinstance(s.claim, Expectation)])
         outcomes |= self._soda([s for s in specs if isinstance(s.claim, SodaCheck)])
         return outcomes
@@ -132,6 +137,14 @@ class BatchChecks:
 
     def _rows(self) -> int:
         return int(self.connection.execute(f"SELECT count(*) FROM {BATCH}").fetchall()[0][0])
+
+    def _records(self) -> int:
+        """All records of the batch, also those that have no typed values."""
+        files = [*self.files.good, *self.files.held]
+        if self.rows_read is not None or not files:
+            return self.rows_read or 0
+        counted = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({_listed(files)})"
+        return int(self.connection.execute(counted).fetchall()[0][0])
 
     def _counted(self, specs: Sequence[CheckSpec], rows: int) -> dict[str, EngineOutcome]:
         """Counts rows that break a condition, all conditions in one statement."""
@@ -240,9 +253,8 @@ class BatchChecks:
 
 
 def _is_countable(spec: CheckSpec) -> bool:
-    """Whether one condition on a row decides it: a predicate or a foreign key, as a gate."""
-    kinds = Unique | SqlMetric | RowCount | Expectation | SodaCheck
-    return spec.scope is Scope.GATE and not isinstance(spec.claim, kinds)
+    """Whether one condition on a row decides it: a predicate or a foreign key."""
+    return not isinstance(spec.claim, Unique | SqlMetric | RowCount | Expectation | SodaCheck)
 
 
 def _counted_outcome(spec: CheckSpec, rows: int, count: int) -> EngineOutcome:

@@ -315,12 +315,21 @@ def _library_errors() -> tuple[type[Exception], ...]:
 
 @lru_cache(maxsize=1)
 def _context() -> Any:
-    """One context for the process, in memory, that shows no progress bars."""
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    """One context for the process, in memory, which shows no progress bars and writes no files."""
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
-    context = _great_expectations().get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context
+    # The context of the library's own making has a site of documents in a temporary folder.
+    in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    config = DataContextConfig(
+        store_backend_defaults=in_memory,
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    return _great_expectations().get_context(mode="ephemeral", project_config=config)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,111 @@
+"""A whole run: tables, feature views and materializations, each after what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from quality_platform.checks.results import Verdict
+from quality_platform.errors import QualityPlatformError
+from quality_platform.flows.compute_features import compute_feature_view
+from quality_platform.flows.load_table import load_table
+from quality_platform.flows.materialize_features import materialize_feature_view
+from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
+from quality_platform.flows.platform import FeatureTable, Platform
+
+StepProgress = Callable[[str, str, str], None]
+"""Called with the name of a table or view, a step, and a text for people."""
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """How one table, feature view or materialization ended: exactly one of the three is set."""
+
+    name: str
+    outcome: TableOutcome | MaterializationOutcome | None = None
+    error: QualityPlatformError | None = None
+    skipped: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether what depends on it may run."""
+        if isinstance(self.outcome, TableOutcome):
+            failed_gates = any(result.blocks for result in self.outcome.results)
+            return self.outcome.state != "blocked" and not failed_gates
+        return self.outcome is not None
+
+
+def run_platform(
+    platform: Platform, names: Sequence[str], run_id: str, progress: StepProgress
+) -> Iterator[StepOutcome]:
+    """Runs the tables and feature views called `names`, or all, and yields how each ended.
+
+    What depends on something that failed in this run is skipped; everything else still runs.
+
+    Raises:
+        RunnerFileError: a name that is neither a table nor a feature view.
+    """
+    for name in names:
+        platform.contracted(name)
+    failed: set[str] = set()
+    for name, needs, flow in _steps(platform, run_id, progress):
+        if names and name.removeprefix("online.") not in names:
+            continue
+        missing = sorted(failed.intersection(needs))
+        step = (
+            StepOutcome(name, skipped=f"{', '.join(missing)} did not succeed")
+            if missing
+            else _step(name, flow)
+        )
+        if not step.succeeded:
+            failed.add(name)
+        yield step
+
+
+def _step(name: str, flow: Callable[[], TableOutcome | MaterializationOutcome]) -> StepOutcome:
+    try:
+        return StepOutcome(name, outcome=flow())
+    except QualityPlatformError as error:
+        return StepOutcome(name, error=error)
+
+
+def _steps(
+    platform: Platform, run_id: str, progress: StepProgress
+) -> Iterator[tuple[str, tuple[str, ...], Callable[[], TableOutcome | MaterializationOutcome]]]:
+    """Every step in order: its name, the steps that it depends on, and what it does."""
+    for name in platform.load_order:
+        table = platform.tables[name]
+        yield name, table.references, _bound(load_table, platform, name, run_id, progress)
+    for view in platform.feature_tables.values():
+        needs = (*view.config.inputs, *view.references)
+        yield view.name, needs, _bound(compute_feature_view, platform, view.name, run_id, progress)
+        if view.config.online:
+            yield _online(platform, view, run_id, progress)
+
+
+def _online(
+    platform: Platform, view: FeatureTable, run_id: str, progress: StepProgress
+) -> tuple[str, tuple[str, ...], Callable[[], MaterializationOutcome]]:
+    flow = _bound(materialize_feature_view, platform, view.name, run_id, progress)
+    return f"online.{view.name}", (view.name,), flow  # type: ignore[return-value]
+
+
+def _bound(
+    flow: Callable[..., TableOutcome | MaterializationOutcome],
+    platform: Platform,
+    name: str,
+    run_id: str,
+    progress: StepProgress,
+) -> Callable[[], TableOutcome | MaterializationOutcome]:
+    return lambda: flow(platform, name, run_id, lambda step, text: progress(name, step, text))
+
+
+def has_failed_checks(steps: Sequence[StepOutcome]) -> bool:
+    """Whether a check failed, could not run, or rows were quarantined."""
+    return any(
+        step.outcome.rows_quarantined
+        or step.outcome.count(Verdict.FAIL)
+        or step.outcome.count(Verdict.ERROR)
+        for step in steps
+        if isinstance(step.outcome, TableOutcome)
+    )

@@ -1,0 +1,93 @@
+"""Where every table stands, read from the lake: what `quality-platform status` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.history.records import latest_runs
+from quality_platform.lake import commits
+from quality_platform.lake.position import Position
+from quality_platform.lake.reading import batches_of, rows_of, snapshot_of
+from quality_platform.quarantine.records import META_COLUMNS
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table: its rows, its quarantine, its snapshot, and its latest run of any effect.
+
+    `latest_run` has the columns of `history.runs`, or is None where the table never ran.
+    `blocked_branches` are loads that a gate keeps from being published.
+    """
+
+    name: str
+    identifier: str
+    kind: str
+    rows: int
+    quarantined: int
+    snapshot_id: int | None
+    published_at: datetime | None
+    blocked_branches: tuple[str, ...]
+    latest_run: dict[str, Any] | None
+
+
+def table_statuses(platform: Platform) -> list[TableStatus]:
+    """The status of every table and feature view, in the order in which they run.
+
+    Raises:
+        LakeError: the lake cannot be used.
+    """
+    runs = latest_runs(platform.lake, platform.engine)
+    tables: list[ContractedTable] = [platform.tables[name] for name in platform.load_order]
+    tables += platform.feature_tables.values()
+    return [_status(platform, table, runs.get(table.name)) for table in tables]
+
+
+def _status(platform: Platform, table: ContractedTable, run: dict[str, Any] | None) -> TableStatus:
+    main = platform.lake.find_table(table.identifier)
+    snapshot = snapshot_of(main) if main is not None else None
+    published = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC) if snapshot else None
+    return TableStatus(
+        name=table.name,
+        identifier=table.identifier,
+        kind="table" if table.name in platform.tables else "feature view",
+        rows=rows_of(snapshot),
+        quarantined=sum(batch.num_rows for batch in _quarantined(platform, table, ("_load_id",))),
+        snapshot_id=snapshot.snapshot_id if snapshot else None,
+        published_at=published,
+        blocked_branches=tuple(b for b in main.refs() if b.startswith("audit-")) if main else (),
+        latest_run=run,
+    )
+
+
+def quarantined_rows(platform: Platform, name: str) -> Iterator[dict[str, Any]]:
+    """The rows held in a table's quarantine, with their reasons; provenance columns come last.
+
+    Rows of attempts that died before their publish are left out: they do not count.
+
+    Raises:
+        RunnerFileError: there is no such table.
+        LakeError: the lake cannot be used.
+    """
+    table = platform.contracted(name)
+    columns = (*table.object.column_names, *META_COLUMNS)
+    for batch in _quarantined(platform, table, columns):
+        yield from batch.select(columns).to_pylist()
+
+
+def _quarantined(
+    platform: Platform, table: ContractedTable, columns: tuple[str, ...]
+) -> Iterator[Any]:
+    main = platform.lake.find_table(table.identifier)
+    held = platform.lake.find_table(table.quarantine_identifier)
+    if main is None or held is None:
+        return
+    committed = Position.of(main.properties).attempts
+    snapshot = snapshot_of(held)
+    for batch in batches_of(
+        held, snapshot.snapshot_id if snapshot else None, columns=(*columns, "_attempt")
+    ):
+        yield commits.of_attempts(batch, committed)

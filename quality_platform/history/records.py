@@ -1,0 +1,161 @@
+"""The history tables: `history.runs` and `history.check_results`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from quality_platform.checks.results import CheckResult, Verdict
+from quality_platform.lake import commits
+from quality_platform.lake.catalog import Lake
+from quality_platform.lake.data_files import RollingWriter
+from quality_platform.lake.query import EngineSettings, duckdb_session, quote_literal
+from quality_platform.lake.reading import files_of, snapshot_of
+
+RUNS = "history.runs"
+CHECK_RESULTS = "history.check_results"
+
+_AT = pa.timestamp("us", "UTC")
+
+RUNS_SCHEMA = pa.schema(
+    [
+        pa.field("table", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("started_at", _AT, nullable=False),
+        pa.field("ended_at", _AT, nullable=False),
+        pa.field("rows_read", pa.int64(), nullable=False),
+        pa.field("rows_published", pa.int64(), nullable=False),
+        pa.field("rows_quarantined", pa.int64(), nullable=False),
+        pa.field("checks_passed", pa.int64(), nullable=False),
+        pa.field("checks_warned", pa.int64(), nullable=False),
+        pa.field("checks_failed", pa.int64(), nullable=False),
+        pa.field("checks_in_error", pa.int64(), nullable=False),
+        pa.field("snapshot_id", pa.int64()),
+        pa.field("message", pa.string()),
+    ]
+)
+
+CHECK_RESULTS_SCHEMA = pa.schema(
+    [
+        pa.field("table", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("check", pa.string(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("severity", pa.string(), nullable=False),
+        pa.field("scope", pa.string(), nullable=False),
+        pa.field("dimension", pa.string()),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("count", pa.int64()),
+        pa.field("value", pa.float64()),
+        pa.field("threshold", pa.string()),
+        pa.field("message", pa.string()),
+        pa.field("checked_at", _AT, nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of one table; `state` is published, blocked, materialized or failed."""
+
+    table: str
+    run_id: str
+    state: str
+    started_at: datetime
+    ended_at: datetime
+    rows_read: int = 0
+    rows_published: int = 0
+    rows_quarantined: int = 0
+    checks_passed: int = 0
+    checks_warned: int = 0
+    checks_failed: int = 0
+    checks_in_error: int = 0
+    snapshot_id: int | None = None
+    message: str = ""
+
+
+def record_run(lake: Lake, run: RunRecord, results: Sequence[CheckResult] = ()) -> None:
+    """Adds a run and its check results to the history.
+
+    Raises:
+        LakeError: the lake cannot be used.
+        ConcurrentLoadError: another run wrote history at the same moment; call again.
+    """
+    if results:
+        rows = [_result_row(run, result) for result in results]
+        _append(lake, CHECK_RESULTS, CHECK_RESULTS_SCHEMA, rows)
+    _append(lake, RUNS, RUNS_SCHEMA, [asdict(run)])
+
+
+def _result_row(run: RunRecord, result: CheckResult) -> dict[str, object]:
+    spec = result.spec
+    return {
+        "table": run.table,
+        "run_id": run.run_id,
+        "check": spec.name,
+        "verdict": result.verdict.value,
+        "severity": spec.severity.value,
+        "scope": spec.scope.value,
+        "dimension": spec.dimension,
+        "rows": result.rows,
+        "count": result.count,
+        "value": None if result.value is None else float(result.value),
+        "threshold": str(spec.threshold),
+        "message": result.message,
+        "checked_at": run.ended_at,
+    }
+
+
+def _append(
+    lake: Lake, identifier: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]]
+) -> None:
+    table = lake.ensure_table(identifier, schema)
+    writer = RollingWriter(table, uuid.uuid4().hex)
+    columns = [pa.array([row[f.name] for row in rows], f.type) for f in schema]
+    writer.write(pa.record_batch(columns, schema=schema))
+    commits.append(lake, table, writer.close(), {})
+
+
+def latest_runs(lake: Lake, settings: EngineSettings) -> dict[str, dict[str, Any]]:
+    """The latest run of every table, by the table's name, with the columns of `history.runs`."""
+    files = _files(lake, RUNS)
+    if not files:
+        return {}
+    with duckdb_session(settings) as connection:
+        rows = connection.sql(
+            f'SELECT DISTINCT ON ("table") * FROM read_parquet({files}) '
+            'ORDER BY "table", ended_at DESC'
+        ).to_arrow_table()
+    return {row["table"]: row for row in rows.to_pylist()}
+
+
+def latest_results(
+    lake: Lake, settings: EngineSettings, table: str, *, verdicts: Sequence[Verdict]
+) -> list[dict[str, Any]]:
+    """The results of the latest run of a table that had any, of these verdicts."""
+    files = _files(lake, CHECK_RESULTS)
+    if not files:
+        return []
+    wanted = ", ".join(quote_literal(verdict.value) for verdict in verdicts)
+    with duckdb_session(settings) as connection:
+        rows = connection.sql(
+            f'SELECT * FROM read_parquet({files}) WHERE "table" = {quote_literal(table)} '
+            f"QUALIFY dense_rank() OVER (ORDER BY checked_at DESC) = 1 AND verdict IN ({wanted}) "
+            'ORDER BY verdict, "check"'
+        ).to_arrow_table()
+    return list(rows.to_pylist())
+
+
+def _files(lake: Lake, identifier: str) -> str:
+    table = lake.find_table(identifier)
+    snapshot = snapshot_of(table) if table is not None else None
+    if table is None or snapshot is None:
+        return ""
+    listed = ", ".join(quote_literal(file) for file in files_of(table, snapshot.snapshot_id))
+    return f"[{listed}]"

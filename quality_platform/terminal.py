@@ -1,0 +1,218 @@
+"""What the command line prints: progress, summaries, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from quality_platform.checks.results import CheckResult, Verdict
+from quality_platform.errors import QualityPlatformError
+from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
+from quality_platform.flows.platform import ContractedTable
+from quality_platform.flows.run_platform import StepOutcome
+from quality_platform.flows.table_status import TableStatus
+from quality_platform.quarantine.records import BROKEN_RULES
+
+_COLOURS = {Verdict.WARN: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "bold red"}
+
+
+def print_error(console: Console, error: QualityPlatformError) -> None:
+    """Prints every problem of an error."""
+    for problem in error.problems:
+        console.print(f"[bold red]{error.code}[/bold red] {escape(str(problem))}", soft_wrap=True)
+
+
+def print_step(console: Console, step: StepOutcome) -> None:
+    """Prints how one table, feature view or materialization ended, with checks that did not pass."""
+    if step.skipped:
+        console.print(f"[yellow]-[/yellow] {step.name}: skipped, {escape(step.skipped)}")
+    elif step.error is not None:
+        console.print(f"[red]✗[/red] {step.name}:")
+        print_error(console, step.error)
+    elif isinstance(step.outcome, MaterializationOutcome):
+        _print_materialization(console, step.outcome)
+    elif step.outcome is not None:
+        _print_table(console, step.outcome)
+
+
+def _print_materialization(console: Console, outcome: MaterializationOutcome) -> None:
+    text = (
+        f"{outcome.rows:,} entity rows in the online store"
+        if outcome.state == "materialized"
+        else "nothing new to materialize"
+    )
+    console.print(f"[green]✓[/green] online.{outcome.view}: {text}")
+
+
+def _print_table(console: Console, outcome: TableOutcome) -> None:
+    if outcome.state == "nothing_new":
+        console.print(
+            f"[green]✓[/green] {outcome.table}: nothing new, {outcome.total_rows:,} rows stay"
+        )
+        return
+    sign = "[red]✗[/red]" if outcome.state == "blocked" else "[green]✓[/green]"
+    console.print(
+        f"{sign} {outcome.table}: {outcome.rows_read:,} rows read, "
+        f"{outcome.rows_published:,} published, {outcome.rows_quarantined:,} quarantined"
+    )
+    for result in outcome.results:
+        if result.verdict is not Verdict.PASS:
+            console.print(f"    {_result_line(result)}", soft_wrap=True)
+    for load in outcome.loads:
+        if load.branch:
+            console.print(
+                f"    [red]blocked[/red]: {load.rows_read:,} rows of {', '.join(load.files)} are "
+                f"on branch {load.branch} of {outcome.identifier}; nothing of them was published",
+                soft_wrap=True,
+            )
+
+
+def _result_line(result: CheckResult) -> str:
+    colour, spec = _COLOURS[result.verdict], result.spec
+    count = "" if result.count is None else f" {result.count:,} of {result.rows:,} rows"
+    text = f" {escape(result.message)}" if result.message else ""
+    return f"[{colour}]{result.verdict.value:<5}[/{colour}] {spec.name}[dim]{count}{text}[/dim]"
+
+
+def print_summary(console: Console, steps: Sequence[StepOutcome]) -> None:
+    """Prints the run as two tables, one of tables and one of feature views, and what to do next."""
+    outcomes = [step.outcome for step in steps if step.outcome is not None]
+    tables = [outcome for outcome in outcomes if isinstance(outcome, TableOutcome)]
+    console.print()
+    if tables:
+        console.print(_tables_summary(tables))
+    materialized = [o for o in outcomes if isinstance(o, MaterializationOutcome)]
+    if materialized:
+        console.print(_views_summary(tables, materialized))
+    _print_conclusion(console, steps, tables)
+
+
+def _tables_summary(outcomes: Sequence[TableOutcome]) -> Table:
+    table = Table(title="Tables", title_justify="left", title_style="bold")
+    table.add_column("table")
+    for name in ("read", "published", "quarantined", "passed", "warned", "failed", "rows now"):
+        table.add_column(name, justify="right")
+    table.add_column("snapshot")
+    for outcome in outcomes:
+        failed = outcome.count(Verdict.FAIL) + outcome.count(Verdict.ERROR)
+        table.add_row(
+            outcome.identifier,
+            *(
+                f"{n:,}"
+                for n in (
+                    outcome.rows_read,
+                    outcome.rows_published,
+                    outcome.rows_quarantined,
+                    outcome.count(Verdict.PASS),
+                    outcome.count(Verdict.WARN),
+                    failed,
+                    outcome.total_rows,
+                )
+            ),
+            str(outcome.snapshot_id or ""),
+        )
+    return table
+
+
+def _views_summary(
+    tables: Sequence[TableOutcome], materialized: Sequence[MaterializationOutcome]
+) -> Table:
+    by_name = {outcome.table: outcome for outcome in tables}
+    table = Table(title="Feature views", title_justify="left", title_style="bold")
+    table.add_column("feature view")
+    table.add_column("rows", justify="right")
+    table.add_column("drift")
+    table.add_column("materialized", justify="right")
+    for outcome in materialized:
+        view = by_name.get(outcome.view)
+        rows = f"{view.total_rows:,}" if view else ""
+        table.add_row(outcome.view, rows, _drift_text(view), f"{outcome.rows:,}")
+    return table
+
+
+def _drift_text(view: TableOutcome | None) -> str:
+    from quality_platform.checks.specs import NoDrift
+
+    results = [r for r in view.results if isinstance(r.spec.claim, NoDrift)] if view else []
+    if not results:
+        return "nothing new"
+    drifted = [r.spec.columns[0] for r in results if r.verdict not in (Verdict.PASS, Verdict.ERROR)]
+    unknown = [r.spec.columns[0] for r in results if r.verdict is Verdict.ERROR]
+    parts = [f"drifted: {', '.join(drifted)}"] if drifted else []
+    parts += [f"could not run: {', '.join(unknown)}"] if unknown else []
+    return "; ".join(parts) or "none"
+
+
+def _print_conclusion(
+    console: Console, steps: Sequence[StepOutcome], tables: Sequence[TableOutcome]
+) -> None:
+    if tables and all(outcome.state == "nothing_new" for outcome in tables):
+        console.print("Nothing new at any source: nothing was read, nothing was changed.")
+    console.print("\n[bold]Next[/bold]")
+    held = [outcome.table for outcome in tables if outcome.rows_quarantined]
+    if held:
+        console.print(f"  quality-platform quarantine {held[0]}   the rows held back, with reasons")
+    console.print("  quality-platform status              where every table stands")
+    console.print("  make ui                              the asset graph and the checks' history")
+
+
+def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:
+    """Prints a line for every table."""
+    table = Table()
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    table.add_column("quarantined", justify="right")
+    table.add_column("snapshot")
+    table.add_column("published at (UTC)")
+    table.add_column("latest run")
+    for status in statuses:
+        table.add_row(
+            status.identifier,
+            f"{status.rows:,}",
+            f"{status.quarantined:,}",
+            str(status.snapshot_id or "never published"),
+            status.published_at.strftime("%Y-%m-%d %H:%M") if status.published_at else "",
+            _run_text(status.latest_run),
+        )
+    console.print(table)
+    for status in statuses:
+        for branch in status.blocked_branches:
+            console.print(
+                f"[red]blocked[/red] {status.identifier}: a load waits on branch {branch}"
+            )
+
+
+def _run_text(run: dict[str, Any] | None) -> str:
+    if run is None:
+        return "none"
+    failed = run["checks_failed"] + run["checks_in_error"]
+    return (
+        f"{run['state']}: {run['checks_passed']} passed, {run['checks_warned']} warned, "
+        f"{failed} failed"
+    )
+
+
+def print_quarantine(
+    console: Console, table: ContractedTable, rows: Iterable[dict[str, Any]], limit: int
+) -> None:
+    """Prints up to `limit` quarantined rows (0 for all): place, key, and reasons."""
+    shown = Table(title=f"{table.quarantine_identifier}", title_justify="left")
+    keys = table.object.primary_key or table.object.column_names[:3]
+    for name in ("source", *keys, "broken rules", "reasons"):
+        shown.add_column(name, overflow="fold")
+    iterator = iter(rows)
+    count = 0
+    for row in islice(iterator, limit or None):
+        place = row["_source_file"] + (f":{row['_source_line']}" if row["_source_line"] else "")
+        cells = [place, *(row[key] for key in keys), "\n".join(row[BROKEN_RULES])]
+        shown.add_row(*(escape(str(cell)) for cell in cells), escape("\n".join(row["_reasons"])))
+        count += 1
+    rest = sum(1 for _ in iterator)
+    console.print(shown if count else f"{table.quarantine_identifier} is empty")
+    if rest:
+        console.print(f"... and {rest:,} more: --limit 0, --csv or --json show all")
