@@ -10,13 +10,13 @@ QualityPlatformError
 │   ├── EmptySourceError              QP202  a file of zero bytes
 │   ├── HeaderError                   QP203  the header does not fit the contract
 │   ├── MalformedSourceError          QP204  not the declared format, or cut short
-│   └── SourceChangedError            QP205  an ingested file has changed since
+│   └── SourceChangedError            QP205  a file has changed since it was found or ingested
 ├── LakeError                         QP300
-│   ├── CatalogUnreachableError       QP301  the Iceberg catalog does not answer          (transient)
-│   ├── ConcurrentLoadError           QP302  another run published this table meanwhile   (transient)
+│   ├── CatalogUnreachableError       QP301  the Iceberg catalog does not answer         (transient)
+│   ├── ConcurrentLoadError           QP302  another run published this table meanwhile  (transient)
 │   ├── TableSchemaError              QP303  the table in the lake does not fit the contract
 │   ├── TableNotFoundError            QP304  nothing has been published under this name
-│   └── StorageError                  QP305  the warehouse cannot be read or written      (transient)
+│   └── StorageError                  QP305  the warehouse cannot be read or written     (transient)
 ├── CheckError                        QP400
 │   ├── PredicateError                QP401  a SQL predicate that is not allowed or cannot be parsed
 │   └── EngineError                   QP402  DuckDB, Great Expectations or Soda failed to run
@@ -183,7 +183,7 @@ class MalformedSourceError(SourceError):
 
 
 class SourceChangedError(SourceError):
-    """A file that was ingested has changed since."""
+    """A file has changed since it was ingested, or while it was being read."""
 
     code = "QP205"
 

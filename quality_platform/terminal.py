@@ -28,7 +28,7 @@ def print_error(console: Console, error: QualityPlatformError) -> None:
 
 
 def print_step(console: Console, step: StepOutcome) -> None:
-    """Prints how one table, feature view or materialization ended, with checks that did not pass."""
+    """Prints how one table, feature view or materialization ended, and checks that did not pass."""
     if step.skipped:
         console.print(f"[yellow]-[/yellow] {step.name}: skipped, {escape(step.skipped)}")
     elif step.error is not None:
@@ -89,7 +89,7 @@ def print_summary(console: Console, steps: Sequence[StepOutcome]) -> None:
     materialized = [o for o in outcomes if isinstance(o, MaterializationOutcome)]
     if materialized:
         console.print(_views_summary(tables, materialized))
-    _print_conclusion(console, steps, tables)
+    _print_conclusion(console, tables)
 
 
 def _tables_summary(outcomes: Sequence[TableOutcome]) -> Table:
@@ -148,9 +148,7 @@ def _drift_text(view: TableOutcome | None) -> str:
     return "; ".join(parts) or "none"
 
 
-def _print_conclusion(
-    console: Console, steps: Sequence[StepOutcome], tables: Sequence[TableOutcome]
-) -> None:
+def _print_conclusion(console: Console, tables: Sequence[TableOutcome]) -> None:
     if tables and all(outcome.state == "nothing_new" for outcome in tables):
         console.print("Nothing new at any source: nothing was read, nothing was changed.")
     console.print("\n[bold]Next[/bold]")

@@ -184,7 +184,7 @@ def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, s
     target = tables.get(link.to_object)
     if target is None:
         raise ContractError(
-            f"the foreign key refers to {link.to_object!r}, which no table of runner.yaml describes",
+            f"the foreign key refers to {link.to_object!r}, which no table of the runner describes",
             location=link.location,
             allowed=sorted(tables),
             action=did_you_mean(link.to_object, tables),
@@ -239,12 +239,7 @@ def _library_claim(rule: QualityRule, table: SchemaObject) -> Claim:
     if metric == "rowCount":
         return RowCount()
     if metric == "duplicateValues":
-        columns = (rule.column,) if rule.column else tuple(arguments.get("properties") or ())
-        if not columns:
-            raise _incomplete(rule, "duplicateValues of a whole object", "arguments.properties")
-        for column in columns:
-            _require_column(column, table, rule.location)
-        return Unique(columns)
+        return _unique_claim(rule, table, arguments)
     if rule.column is None:
         raise ContractError(
             f"the metric {metric} belongs to a property, not to the object",
@@ -257,11 +252,26 @@ def _library_claim(rule: QualityRule, table: SchemaObject) -> Claim:
         if "missingValues" not in arguments:
             raise _incomplete(rule, metric, "arguments.missingValues")
         return NotMissing(rule.column, tuple(arguments["missingValues"]))
+    return _valid_values_claim(rule, rule.column, arguments)
+
+
+def _unique_claim(rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any]) -> Unique:
+    columns = (rule.column,) if rule.column else tuple(arguments.get("properties") or ())
+    if not columns:
+        raise _incomplete(rule, "duplicateValues of a whole object", "arguments.properties")
+    for column in columns:
+        _require_column(column, table, rule.location)
+    return Unique(columns)
+
+
+def _valid_values_claim(
+    rule: QualityRule, column: str, arguments: Mapping[str, Any]
+) -> InSet | Matches:
     if "validValues" in arguments:
-        return InSet(rule.column, tuple(arguments["validValues"]))
+        return InSet(column, tuple(arguments["validValues"]))
     if "pattern" in arguments:
-        return Matches(rule.column, arguments["pattern"])
-    raise _incomplete(rule, metric, "arguments.validValues or arguments.pattern")
+        return Matches(column, arguments["pattern"])
+    raise _incomplete(rule, "invalidValues", "arguments.validValues or arguments.pattern")
 
 
 def _engine_claim(rule: QualityRule) -> Claim:

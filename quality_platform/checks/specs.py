@@ -54,7 +54,7 @@ _SYMBOLS = {
 
 @dataclass(frozen=True)
 class Threshold:
-    """A metric's bound: `operator` against one number, or two for the between operators (inclusive).
+    """A metric's bound: `operator` against one number; the between operators take two, inclusive.
 
     `percent` tells that the metric is 100 * failing rows / rows of the batch.
     """

@@ -96,7 +96,7 @@ def checked_query(text: str, location: Location | None) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _parsed(text: str, location: Location | None) -> exp.Expression:
+def _parsed(text: str, location: Location | None) -> exp.Expr:
     try:
         trees = sqlglot.parse(text, read="duckdb")
     except SqlglotError as error:

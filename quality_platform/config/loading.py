@@ -108,11 +108,11 @@ def _keys_at(path: tuple[str | int, ...]) -> list[str]:
     schema = RunnerConfig.model_json_schema()
     node: Any = schema
     for step in path:
-        node = _child(_resolved(node, schema), step, schema)
+        node = _child(_resolved(node, schema), step)
     return sorted(_resolved(node, schema).get("properties", {}))
 
 
-def _child(node: Any, step: str | int, schema: Any) -> Any:
+def _child(node: Any, step: str | int) -> Any:
     if isinstance(step, int):
         return node.get("items", {})
     return node.get("properties", {}).get(step) or node.get("additionalProperties") or {}
@@ -174,6 +174,7 @@ def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Pro
             location=document.location(path),
             field=".".join(path),
             received=cron,
-            allowed="five fields (minute hour day month weekday), @hourly, @daily, @weekly, @monthly",
+            allowed="five fields (minute hour day month weekday), @hourly, @daily, @weekly, "
+            "@monthly",
         )
     ]

@@ -118,7 +118,7 @@ class LoadConfig(Model):
     """How files become rows of the table."""
 
     mode: Literal["append", "replace"] = "append"
-    """`append` adds the rows of new files; `replace` puts the newest files' rows in place of all."""
+    """`append` adds the rows of new files; `replace` puts them in place of all rows before."""
     batch: Literal["file", "all"] = "all"
     """What one load is, and so what a check on the batch judges: each new file by itself, or all
     new files together. `replace` always takes all."""
@@ -138,7 +138,7 @@ class TableConfig(Model):
     contract: Path
     """The table's data contract (ODCS v3), relative to the folder of runner.yaml."""
     schema_object: str | None = None
-    """Which object under the contract's `schema` describes this table; needed when it has several."""
+    """The object of the contract's `schema` for this table; needed where there are several."""
     namespace: Namespace = "main"
     """The Iceberg namespace of the table."""
     source: CsvSourceConfig

@@ -21,7 +21,7 @@ def _validator() -> Any:
     from jsonschema import Draft201909Validator
     from open_data_contract_standard.model import OpenDataContractStandard
 
-    schema = json.loads(OpenDataContractStandard.json_schema())
+    schema = json.loads(OpenDataContractStandard.json_schema())  # type: ignore[no-untyped-call]
     return Draft201909Validator(schema)
 
 

@@ -10,7 +10,7 @@ from quality_platform.contracts.models import Property, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import ContractError, Problem
 
-_PHYSICAL = {
+_PHYSICAL: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "int": pa.int32(),
     "long": pa.int64(),

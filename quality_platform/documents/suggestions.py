@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """ "write 'x'" for the allowed word that is nearest, or "" where none is near."""
+    """A hint at the allowed word that is nearest; empty where none is near."""
     by_folded = {item.casefold(): item for item in allowed}
     matches = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return f"did you mean {by_folded[matches[0]]!r}?" if matches else ""

@@ -37,7 +37,7 @@ _TYPES = {
 _KEY_TYPES = ("Int32", "Int64", "String")
 
 
-def feast_objects(views: Sequence[FeatureViewDefinition]) -> list[Entity | FeatureView]:
+def feast_objects(views: Sequence[FeatureViewDefinition]) -> list[Any]:
     """The views and their entities, each once, as Feast's objects.
 
     Raises:
@@ -61,6 +61,9 @@ def feast_objects(views: Sequence[FeatureViewDefinition]) -> list[Entity | Featu
 
 def feast_settings(settings: StoreSettings) -> dict[str, Any]:
     """The store's configuration, as Feast reads it from `feature_store.yaml`."""
+    from sqlalchemy import URL
+
+    registry = URL.create("sqlite", database=str(settings.registry.absolute()))
     return {
         "project": settings.project,
         "provider": "local",
@@ -69,7 +72,7 @@ def feast_settings(settings: StoreSettings) -> dict[str, Any]:
         # other, as they would in Feast's registry file.
         "registry": {
             "registry_type": "sql",
-            "path": f"sqlite:///{settings.registry.absolute()}",
+            "path": registry.render_as_string(),
             "sqlalchemy_config_kwargs": {"connect_args": {"timeout": 60}},
         },
         "online_store": {"type": "sqlite", "path": str(settings.online_store.absolute())},

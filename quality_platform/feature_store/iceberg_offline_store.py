@@ -1,9 +1,12 @@
 """A Feast plugin: reads features from Iceberg tables at pinned snapshots.
 
-Feast's own stores do not serve: the default one loses entity rows, the DuckDB one joins by range and
-always reads the current table. Feast loads this module by its path, when a store uses it; importing
-it imports Feast.
+Feast's own stores do not serve: the default one loses entity rows, the DuckDB one joins by range
+and always reads the current table. Feast loads this module by its path, when a store uses it;
+importing it imports Feast.
 """
+
+# The signatures are Feast's, which calls them by the arguments' names.
+# ruff: noqa: ARG002, ARG004, PLR0913
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ class IcebergOfflineStoreConfig(FeastConfigBaseModel):
     properties: dict[str, str] = Field(default_factory=dict, repr=False)
     """pyiceberg's catalog properties; they can hold credentials."""
     refs: dict[str, str] = Field(default_factory=dict)
-    """Pins: table identifier to branch, tag or snapshot id; `main` for a table that is not named."""
+    """Pins: table identifier to branch, tag or snapshot id; `main` where there is none."""
     memory_limit_mb: int = 512
     """Memory of one read; what does not fit spills to disk."""
     threads: int = 2
@@ -145,7 +148,7 @@ class IcebergOfflineStore(OfflineStore):
         )
 
     @staticmethod
-    def pull_latest_from_table_or_query(  # noqa: PLR0913 - the signature is Feast's
+    def pull_latest_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],
@@ -156,7 +159,13 @@ class IcebergOfflineStore(OfflineStore):
         end_date: datetime,
     ) -> RetrievalJob:
         """The newest row of each entity among those of the period, both ends included."""
-        rows = _rows(data_source, join_key_columns, feature_name_columns)
+        rows = FeatureRows(
+            data_source.name,
+            tuple(join_key_columns),
+            tuple(feature_name_columns),
+            timestamp_field,
+            created_timestamp_column or None,
+        )
         return IcebergRetrievalJob(
             lambda: pa.Table.from_batches(
                 point_in_time.latest(snapshot_at(config, rows), start_date, end_date)
@@ -164,7 +173,7 @@ class IcebergOfflineStore(OfflineStore):
         )
 
     @staticmethod
-    def pull_all_from_table_or_query(  # noqa: PLR0913 - the signature is Feast's
+    def pull_all_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],
@@ -175,18 +184,33 @@ class IcebergOfflineStore(OfflineStore):
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """All rows of the period, both ends included."""
-        rows = _rows(data_source, join_key_columns, feature_name_columns)
+        rows = FeatureRows(
+            data_source.name,
+            tuple(join_key_columns),
+            tuple(feature_name_columns),
+            timestamp_field,
+            created_timestamp_column or None,
+        )
         return IcebergRetrievalJob(
             lambda: point_in_time.between(snapshot_at(config, rows), start_date, end_date)
         )
 
 
 def rows_of(view: FeatureView) -> FeatureRows:
-    """Where the values of a view stand."""
-    return _rows(
-        view.batch_source,
-        [column.name for column in view.entity_columns],
-        [feature.name for feature in view.features],
+    """Where the values of a view stand.
+
+    Raises:
+        MaterializationError: it has no batch source.
+    """
+    source = view.batch_source
+    if source is None:
+        raise MaterializationError("the feature view has no table", field=view.name)
+    return FeatureRows(
+        source.name,
+        tuple(column.name for column in view.entity_columns),
+        tuple(feature.name for feature in view.features),
+        source.timestamp_field,
+        source.created_timestamp_column or None,
     )
 
 
@@ -199,16 +223,6 @@ def snapshot_at(config: RepoConfig, rows: FeatureRows) -> Snapshot:
     store = config.offline_store
     settings = EngineSettings(memory_limit_mb=store.memory_limit_mb, threads=store.threads)
     return pinned(lake_of(config), rows, store.refs.get(rows.table, "main"), settings)
-
-
-def _rows(source: DataSource, keys: Sequence[str], features: Sequence[str]) -> FeatureRows:
-    return FeatureRows(
-        table=source.name,
-        join_keys=tuple(keys),
-        features=tuple(features),
-        event_timestamp=source.timestamp_field,
-        created_timestamp=source.created_timestamp_column or None,
-    )
 
 
 def _moment_of(entities: pa.Table) -> str:
@@ -229,7 +243,7 @@ def _values_of(
     config: RepoConfig, view: FeatureView, refs: Sequence[str], entities: pa.Table, moment: str
 ) -> pa.Table:
     projection = view.projection
-    prefix = f"{projection.name_to_use()}:"
+    prefix = f"{projection.name_to_use()}:"  # type: ignore[no-untyped-call]
     wanted = [ref.removeprefix(prefix) for ref in refs if ref.startswith(prefix)]
     rows = replace(rows_of(view), features=tuple(wanted))
     return point_in_time.as_of(

@@ -14,6 +14,7 @@ from feast.infra.compute_engines.local.job import LocalMaterializationJob
 from feast.infra.registry.base_registry import BaseRegistry
 
 from quality_platform.errors import QualityPlatformError
+from quality_platform.feature_store.iceberg_offline_store import rows_of, snapshot_at
 from quality_platform.feature_store.online import write_latest
 
 
@@ -27,13 +28,17 @@ class ArrowEngine(ComputeEngine):
         """Nothing to clear away."""
 
     def _materialize_one(
-        self, registry: BaseRegistry, task: MaterializationTask, **_: Any
+        self,
+        registry: BaseRegistry,  # noqa: ARG002 - the signature is Feast's
+        task: MaterializationTask,
+        **_: Any,
     ) -> MaterializationJob:
         view, start, end = task.feature_view, task.start_time, task.end_time
         job = f"{view.name}-{start}-{end}"
         try:
             if view.online:
-                write_latest(self.repo_config, view, self.online_store, start, end)
+                snapshot = snapshot_at(self.repo_config, rows_of(view))
+                write_latest(self.online_store, self.repo_config, view, snapshot, (start, end))
         except QualityPlatformError as error:
             return LocalMaterializationJob(job, MaterializationJobStatus.ERROR, error)
         return LocalMaterializationJob(job, MaterializationJobStatus.SUCCEEDED)

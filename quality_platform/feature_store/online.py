@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from quality_platform.errors import MaterializationError
 from quality_platform.feature_store import point_in_time
+from quality_platform.feature_store.snapshots import FeatureRows, Snapshot
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -38,31 +39,28 @@ _PROTO_FIELDS = {
 
 
 def write_latest(
+    store: OnlineStore,
     config: RepoConfig,
     view: FeatureView,
-    store: OnlineStore,
-    start: datetime | None,
-    end: datetime | None,
+    snapshot: Snapshot,
+    period: tuple[datetime, datetime],
 ) -> int:
     """Writes the newest row of each entity within the period; returns how many were written.
 
-    In transactions of some thousand rows: after a crash part of the entities are new, and the same
-    call again completes them.
+    Both ends of the period are included. The rows go in transactions of some thousand: after a
+    crash part of the entities are new, and the same call again completes them.
 
     Raises:
         MaterializationError: the rows cannot be read, or a value is not Feast's.
     """
-    from quality_platform.feature_store.iceberg_offline_store import rows_of, snapshot_at
-
-    snapshot = snapshot_at(config, rows_of(view))
     written = 0
-    for batch in point_in_time.latest(snapshot, start, end, _BATCH_ROWS):
-        store.online_write_batch(config, view, _encoded(batch, view), None)
+    for batch in point_in_time.latest(snapshot, *period, _BATCH_ROWS):
+        store.online_write_batch(config, view, _encoded(batch, view, snapshot.rows), None)
         written += batch.num_rows
     return written
 
 
-def _encoded(batch: pa.RecordBatch, view: FeatureView) -> list[Any]:
+def _encoded(batch: pa.RecordBatch, view: FeatureView, origin: FeatureRows) -> list[Any]:
     """Feast's rows: entity key, features by name, event time, created time."""
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 
@@ -70,11 +68,10 @@ def _encoded(batch: pa.RecordBatch, view: FeatureView) -> list[Any]:
     features = [feature.name for feature in view.features]
     key_rows = zip(*(_values(batch, column) for column in view.entity_columns), strict=True)
     rows = zip(*(_values(batch, feature) for feature in view.features), strict=True)
-    source = view.batch_source
-    events = batch.column(source.timestamp_field).to_pylist()
+    events = batch.column(origin.event_timestamp).to_pylist()
     created: list[datetime | None] = [None] * batch.num_rows
-    if source.created_timestamp_column:
-        created = batch.column(source.created_timestamp_column).to_pylist()
+    if origin.created_timestamp is not None:
+        created = batch.column(origin.created_timestamp).to_pylist()
     return [
         (
             EntityKey(join_keys=keys, entity_values=key),

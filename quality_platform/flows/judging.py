@@ -14,6 +14,7 @@ from quality_platform.checks.specs import (
     Conforms,
     Expectation,
     ForeignKey,
+    NoDrift,
     Note,
     RowCount,
     Scope,
@@ -194,7 +195,7 @@ def query_for_people(spec: CheckSpec, table: ContractedTable) -> str:
             return query
         case RowCount():
             return f"SELECT count(*) FROM {table.identifier}"
-        case Expectation() | SodaCheck() | Conforms() | Note():
+        case Expectation() | SodaCheck() | Conforms() | NoDrift() | Note():
             return ""
         case claim:
             condition = broken(claim).sql(dialect="duckdb")

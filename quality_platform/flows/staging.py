@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,8 +38,8 @@ class Origin:
     """Where the rows of one batch came from; `lines` are null where the source has none."""
 
     file: str
-    lines: pa.Array
-    raw: Callable[[Sequence[int]], list[str]] = lambda rows: []
+    lines: pa.Array[Any]
+    raw: Callable[[Sequence[int]], list[str]] = lambda _: []
 
     def place(self, row: int) -> str:
         """File and line of a row, for people."""

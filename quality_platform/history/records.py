@@ -22,42 +22,40 @@ CHECK_RESULTS = "history.check_results"
 
 _AT = pa.timestamp("us", "UTC")
 
-RUNS_SCHEMA = pa.schema(
-    [
-        pa.field("table", pa.string(), nullable=False),
-        pa.field("run_id", pa.string(), nullable=False),
-        pa.field("state", pa.string(), nullable=False),
-        pa.field("started_at", _AT, nullable=False),
-        pa.field("ended_at", _AT, nullable=False),
-        pa.field("rows_read", pa.int64(), nullable=False),
-        pa.field("rows_published", pa.int64(), nullable=False),
-        pa.field("rows_quarantined", pa.int64(), nullable=False),
-        pa.field("checks_passed", pa.int64(), nullable=False),
-        pa.field("checks_warned", pa.int64(), nullable=False),
-        pa.field("checks_failed", pa.int64(), nullable=False),
-        pa.field("checks_in_error", pa.int64(), nullable=False),
-        pa.field("snapshot_id", pa.int64()),
-        pa.field("message", pa.string()),
-    ]
-)
+_RUNS_FIELDS: list[pa.Field[Any]] = [
+    pa.field("table", pa.string(), nullable=False),
+    pa.field("run_id", pa.string(), nullable=False),
+    pa.field("state", pa.string(), nullable=False),
+    pa.field("started_at", _AT, nullable=False),
+    pa.field("ended_at", _AT, nullable=False),
+    pa.field("rows_read", pa.int64(), nullable=False),
+    pa.field("rows_published", pa.int64(), nullable=False),
+    pa.field("rows_quarantined", pa.int64(), nullable=False),
+    pa.field("checks_passed", pa.int64(), nullable=False),
+    pa.field("checks_warned", pa.int64(), nullable=False),
+    pa.field("checks_failed", pa.int64(), nullable=False),
+    pa.field("checks_in_error", pa.int64(), nullable=False),
+    pa.field("snapshot_id", pa.int64()),
+    pa.field("message", pa.string()),
+]
+RUNS_SCHEMA = pa.schema(_RUNS_FIELDS)
 
-CHECK_RESULTS_SCHEMA = pa.schema(
-    [
-        pa.field("table", pa.string(), nullable=False),
-        pa.field("run_id", pa.string(), nullable=False),
-        pa.field("check", pa.string(), nullable=False),
-        pa.field("verdict", pa.string(), nullable=False),
-        pa.field("severity", pa.string(), nullable=False),
-        pa.field("scope", pa.string(), nullable=False),
-        pa.field("dimension", pa.string()),
-        pa.field("rows", pa.int64(), nullable=False),
-        pa.field("count", pa.int64()),
-        pa.field("value", pa.float64()),
-        pa.field("threshold", pa.string()),
-        pa.field("message", pa.string()),
-        pa.field("checked_at", _AT, nullable=False),
-    ]
-)
+_CHECK_RESULTS_FIELDS: list[pa.Field[Any]] = [
+    pa.field("table", pa.string(), nullable=False),
+    pa.field("run_id", pa.string(), nullable=False),
+    pa.field("check", pa.string(), nullable=False),
+    pa.field("verdict", pa.string(), nullable=False),
+    pa.field("severity", pa.string(), nullable=False),
+    pa.field("scope", pa.string(), nullable=False),
+    pa.field("dimension", pa.string()),
+    pa.field("rows", pa.int64(), nullable=False),
+    pa.field("count", pa.int64()),
+    pa.field("value", pa.float64()),
+    pa.field("threshold", pa.string()),
+    pa.field("message", pa.string()),
+    pa.field("checked_at", _AT, nullable=False),
+]
+CHECK_RESULTS_SCHEMA = pa.schema(_CHECK_RESULTS_FIELDS)
 
 
 @dataclass(frozen=True)

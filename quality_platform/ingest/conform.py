@@ -1,4 +1,4 @@
-"""Text cells -> the contract's types. A cell that does not convert takes its row out, with its text.
+"""Text cells -> the contract's types. A cell that does not convert takes its row out with its text.
 
 Conversions are exact: no rounding, no truncation, no guessing of formats.
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,7 +50,7 @@ def conform(columns: pa.RecordBatch, schema: pa.Schema) -> tuple[pa.RecordBatch,
     return pa.record_batch(arrays, schema=nullable), bad
 
 
-def _converted(raw: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]:
+def _converted(raw: pa.Array[Any], target: pa.DataType) -> tuple[pa.Array[Any], list[int]]:
     """The converted array, and the positions of the cells that do not convert."""
     try:
         return _cast(raw, target), []
@@ -59,7 +60,7 @@ def _converted(raw: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]
     return _cast(pc.if_else(keep, raw, pa.scalar(None, raw.type)), target), bad
 
 
-def _failing(raw: pa.Array, start: int, target: pa.DataType) -> Iterable[int]:
+def _failing(raw: pa.Array[Any], start: int, target: pa.DataType) -> Iterable[int]:
     """Finds the cells that make a conversion fail, by halving."""
     try:
         _cast(raw, target)
@@ -72,7 +73,7 @@ def _failing(raw: pa.Array, start: int, target: pa.DataType) -> Iterable[int]:
         yield from _failing(raw[middle:], start + middle, target)
 
 
-def _cast(raw: pa.Array, target: pa.DataType) -> pa.Array:
+def _cast(raw: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
     text = raw.cast(pa.string())
     if pa.types.is_decimal(target):
         _require(text, r"^[+-]?(\d+\.?\d*|\.\d+)$")
@@ -84,14 +85,14 @@ def _cast(raw: pa.Array, target: pa.DataType) -> pa.Array:
     return cast
 
 
-def _require(text: pa.Array, pattern: str) -> None:
+def _require(text: pa.Array[Any], pattern: str) -> None:
     """Arrow reads more spellings than the contract's types have; those are refused here."""
     matches = pc.match_substring_regex(text, pattern)
     if pc.any(pc.invert(matches)).as_py():
         raise pa.ArrowInvalid("a text of another form")
 
 
-def _refuse_overflow(text: pa.Array, cast: pa.Array) -> None:
+def _refuse_overflow(text: pa.Array[Any], cast: pa.Array[Any]) -> None:
     """Arrow turns a number beyond the type's range into an infinity that nobody wrote."""
     named = pc.match_substring(text, "inf", ignore_case=True)
     if pc.any(pc.and_(pc.is_inf(cast), pc.invert(named))).as_py():

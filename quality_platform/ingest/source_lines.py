@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +14,7 @@ _SCHEMA = pa.schema([("file", pa.int32()), ("line", pa.int64())])
 
 @dataclass
 class SourceLines:
-    """A file of (source file, line) in the order of the staged rows: twelve bytes a row, on disk."""
+    """A scratch file of (source file, line) in the order of the staged rows: twelve bytes a row."""
 
     path: Path
     files: list[str] = field(default_factory=list)
@@ -22,7 +23,7 @@ class SourceLines:
         self._writer = pa.ipc.new_file(str(self.path), _SCHEMA)
         self._is_open = True
 
-    def add(self, file: str, lines: pa.Array) -> None:
+    def add(self, file: str, lines: pa.Array[Any]) -> None:
         """Appends the lines of rows that were staged from one file."""
         if file not in self.files:
             self.files.append(file)
@@ -37,8 +38,8 @@ class SourceLines:
         self.close()
         with pa.memory_map(str(self.path)) as source:
             table = pa.ipc.open_file(source).read_all().take(pa.array(positions, pa.int64()))
-            names = [self.files[n] for n in table["file"].to_pylist()]
-            return names, table["line"].to_pylist()
+            rows = table.to_pylist()
+        return [self.files[row["file"]] for row in rows], [row["line"] for row in rows]
 
     def close(self) -> None:
         """Finishes the file."""

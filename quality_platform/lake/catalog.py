@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -102,10 +102,8 @@ class Lake:
     def _create(self, identifier: str, schema: pa.Schema, properties: Mapping[str, str]) -> Table:
         namespace = identifier.rpartition(".")[0]
         with translated(self):
-            try:
+            with suppress(NamespaceAlreadyExistsError):
                 self.catalog.create_namespace(namespace)
-            except NamespaceAlreadyExistsError:
-                pass
             try:
                 return self.catalog.create_table(
                     identifier, schema, properties={**TABLE_PROPERTIES, **properties}

@@ -79,7 +79,7 @@ def stage_on_branch(
             update = transaction.update_snapshot(branch=branch, snapshot_properties=dict(summary))
             _apply(update, table, files, ())
     head = table.snapshot_by_name(branch)
-    assert head is not None  # noqa: S101 - committed two lines above; narrows the type
+    assert head is not None
     return int(head.snapshot_id)
 
 
@@ -177,7 +177,7 @@ def _live_files(table: Table) -> list[DataFile]:
 
 def _head(table: Table) -> Snapshot:
     snapshot = table.current_snapshot()
-    assert snapshot is not None  # noqa: S101 - called after a commit only; narrows the type
+    assert snapshot is not None
     return snapshot
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.io import OutputFile, OutputStream
+from pyiceberg.io import InputStream, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
 
@@ -85,13 +85,18 @@ class RollingWriter:
 
 def read_batches(table: Table, file: StagedFile) -> Iterator[pa.RecordBatch]:
     """The rows of a staged file, in order."""
-    with table.io.new_input(file.uri).open() as stream, pq.ParquetFile(stream) as parquet:
+    with table.io.new_input(file.uri).open() as stream, pq.ParquetFile(_as_file(stream)) as parquet:
         yield from parquet.iter_batches()
 
 
 def delete_file(table: Table, file: StagedFile) -> None:
     """Deletes a staged file that will never be committed."""
     table.io.delete(file.uri)
+
+
+def _as_file(stream: InputStream | OutputStream) -> IO[bytes]:
+    """The stream as pyarrow's types know it: pyiceberg's protocols are what it needs of a file."""
+    return cast(IO[bytes], stream)
 
 
 @dataclass
@@ -105,7 +110,11 @@ class _OpenFile:
     def at(cls, output: OutputFile, schema: pa.Schema) -> _OpenFile:
         stream = output.create(overwrite=True)
         writer = pq.ParquetWriter(
-            stream, schema, compression="zstd", compression_level=1, store_decimal_as_integer=True
+            _as_file(stream),
+            schema,
+            compression="zstd",
+            compression_level=1,
+            store_decimal_as_integer=True,
         )
         return cls(output.location, stream, writer)
 

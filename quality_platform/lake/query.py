@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Limits of one session: memory in megabytes (what does not fit spills to disk), and threads."""
+    """Limits of one session: megabytes of memory (the rest spills to disk), and threads."""
 
     memory_limit_mb: int = 512
     threads: int = 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -44,7 +45,7 @@ META_COLUMNS = tuple(field.name for field in META_FIELDS)
 
 def quarantine_schema(contract: pa.Schema) -> pa.Schema:
     """The schema of the quarantine of a table with the contract's schema."""
-    return pa.schema([*(field.with_nullable(True) for field in contract), *META_FIELDS])
+    return pa.schema([field.with_nullable(True) for field in contract] + list(META_FIELDS))
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def quarantine_batch(held: HeldRows, provenance: Provenance) -> pa.RecordBatch:
     }
     meta = [pa.array(list(values[field.name]), field.type) for field in META_FIELDS]
     schema = quarantine_schema(held.rows.schema)
-    return pa.record_batch([*held.rows.columns, *meta], schema=schema)
+    return pa.record_batch(list(held.rows.columns) + meta, schema=schema)
 
 
 def with_more_reasons(
@@ -111,7 +112,7 @@ def with_more_reasons(
     result = records
     for column, part in ((BROKEN_RULES, 0), ("_reasons", 1)):
         index = records.schema.get_field_index(column)
-        values = records.column(index).to_pylist()
+        values: list[Any] = records.column(index).to_pylist()
         for row, pairs in more.items():
             values[row] = [*values[row], *(pair[part] for pair in pairs)]
         field = records.schema.field(index)

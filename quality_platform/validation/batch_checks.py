@@ -23,8 +23,8 @@ from quality_platform.checks.specs import (
     Unique,
 )
 from quality_platform.errors import EngineError
-from quality_platform.lake.query import quote_identifier as q
 from quality_platform.lake.query import engine_errors, quote_literal
+from quality_platform.lake.query import quote_identifier as q
 from quality_platform.validation.engine_outcomes import EngineOutcome
 from quality_platform.validation.row_rules import ReferenceKeys, condition_of
 
@@ -182,7 +182,7 @@ class BatchChecks:
     def _unique(self, spec: CheckSpec, rows: int) -> EngineOutcome:
         """All rows of a group with more than one, and rows whose key is published already."""
         claim = spec.claim
-        assert isinstance(claim, Unique)  # noqa: S101 - dispatched on it; narrows the type
+        assert isinstance(claim, Unique)
         keys = ", ".join(q(c) for c in claim.columns)
         present = " AND ".join(f"{q(c)} IS NOT NULL" for c in claim.columns)
         extra = self.connection.execute(
@@ -207,7 +207,7 @@ class BatchChecks:
 
     def _sql_metric(self, spec: CheckSpec, rows: int) -> EngineOutcome:
         claim = spec.claim
-        assert isinstance(claim, SqlMetric)  # noqa: S101 - dispatched on it; narrows the type
+        assert isinstance(claim, SqlMetric)
         found = self.connection.execute(claim.query).fetchall()
         if len(found) != 1 or len(found[0]) != 1 or found[0][0] is None:
             raise EngineError(

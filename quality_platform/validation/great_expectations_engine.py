@@ -36,15 +36,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from quality_platform.checks.specs import CheckSpec, Expectation
-from quality_platform.errors import EngineError
-from quality_platform.validation.engine_outcomes import (
-    EngineOutcome,
-    as_decimal,
-    could_not_run,
-    one_line,
-)
-from quality_platform.validation.expectation_kinds import (
+from quality_platform.checks.expectation_kinds import (
     EVERY_COLUMN,
     ROW_TYPES,
     SCHEMA_TYPES,
@@ -52,8 +44,17 @@ from quality_platform.validation.expectation_kinds import (
     allowance,
     columns_needed,
     labels_rows,
+    named_columns,
     refused_arguments,
     runnable_expectation,
+)
+from quality_platform.checks.specs import CheckSpec, Expectation
+from quality_platform.errors import EngineError
+from quality_platform.validation.engine_outcomes import (
+    EngineOutcome,
+    as_decimal,
+    could_not_run,
+    one_line,
 )
 
 __all__ = [
@@ -64,17 +65,23 @@ __all__ = [
     "validate_definition",
 ]
 
-# These compare with NULL, which Arrow answers with NULL and Great Expectations cannot take. Where
-# one raises, it is run once more on plain pandas columns, in which a comparison with NULL is false.
-_NULL_SENSITIVE_TYPES = frozenset(
+# These compare across columns. Beside a NULL, Arrow answers NULL, which the library cannot take; on
+# plain pandas columns the comparison is false, so that the row breaks the expectation.
+_ACROSS_COLUMNS = frozenset(
     {
         "expect_column_pair_values_a_to_be_greater_than_b",
         "expect_column_pair_values_to_be_equal",
+        "expect_multicolumn_sum_to_equal",
+        "expect_multicolumn_values_to_be_equal",
+    }
+)
+_NULLS_LEFT_OUT = frozenset({"any_value_is_missing", "either_value_is_missing"})
+# These need a statistic first. Of no values at all Arrow gives NULL, plain pandas columns give NaN.
+_AGAINST_A_STATISTIC = frozenset(
+    {
         "expect_column_quantile_values_to_be_between",
         "expect_column_value_z_scores_to_be_less_than",
         "expect_column_values_to_not_be_outliers",
-        "expect_multicolumn_sum_to_equal",
-        "expect_multicolumn_values_to_be_equal",
     }
 )
 _RESULT_FORMAT = {
@@ -128,45 +135,53 @@ def run_expectations(table: pa.Table, specs: Sequence[CheckSpec]) -> dict[str, E
     with _LOCK:
         _great_expectations()
         outcomes: dict[str, EngineOutcome] = {}
-        runs: list[_Run] = []
+        groups: dict[bool, list[_Run]] = {False: [], True: []}
         for spec in specs:
-            run, problem = _prepared(spec)
+            run, problem = _prepared(spec, table)
             if run is None:
                 outcomes[spec.name] = could_not_run(spec.name, table.num_rows, problem)
             else:
-                runs.append(run)
-        return outcomes | _judge(table, runs)
+                groups[_needs_plain_columns(run.claim, table)].append(run)
+        for plain, runs in groups.items():
+            outcomes |= _judged(table, runs, plain)
+        return outcomes
 
 
-def _judge(table: pa.Table, runs: Sequence[_Run]) -> dict[str, EngineOutcome]:
+def _needs_plain_columns(claim: Expectation, table: pa.Table) -> bool:
+    """Whether NULLs in the columns would make the library raise on Arrow's types.
+
+    It is asked beforehand, as an expectation that raises has the library compute all others again.
+    """
+    nulls = [
+        table.column(name).null_count for name in named_columns(claim) if name in table.schema.names
+    ]
+    if claim.type in _ACROSS_COLUMNS:
+        return any(nulls) and claim.kwargs.get("ignore_row_if") not in _NULLS_LEFT_OUT
+    return claim.type in _AGAINST_A_STATISTIC and table.num_rows in nulls
+
+
+def _judged(table: pa.Table, runs: Sequence[_Run], plain: bool) -> dict[str, EngineOutcome]:
     if not runs:
         return {}
-    outcomes = _outcomes(table, runs, _arrow_frame(_projected(table, runs)))
-    again = [
-        run
-        for run in runs
-        if outcomes[run.spec.name].error and run.claim.type in _NULL_SENSITIVE_TYPES
-    ]
-    if not again:
-        return outcomes
+    needed = _projected(table, runs)
     try:
-        frame = _plain_frame(_projected(table, again))
-    except (pa.ArrowException, ValueError):
-        # Values that plain pandas cannot hold: what the first run said stays.
-        return outcomes
-    return outcomes | _outcomes(table, again, frame)
+        frame = _plain_frame(needed) if plain else _arrow_frame(needed)
+    except (pa.ArrowException, ValueError) as error:
+        reason = _reason(error)
+        return {r.spec.name: could_not_run(r.spec.name, table.num_rows, reason) for r in runs}
+    return _outcomes(table.num_rows, runs, frame)
 
 
-def _outcomes(table: pa.Table, runs: Sequence[_Run], frame: Any) -> dict[str, EngineOutcome]:
+def _outcomes(rows: int, runs: Sequence[_Run], frame: Any) -> dict[str, EngineOutcome]:
     """Run together; one by one where the library gives the whole suite up for one expectation."""
     found, error = _validated(runs, frame)
     if error and len(runs) > 1:
-        alone = (_outcomes(table, [run], frame) for run in runs)
+        alone = (_outcomes(rows, [run], frame) for run in runs)
         return {name: outcome for outcomes in alone for name, outcome in outcomes.items()}
     return {
-        run.spec.name: _outcome(run, found[run.spec.name], table.num_rows)
+        run.spec.name: _outcome(run, found[run.spec.name], rows)
         if run.spec.name in found
-        else could_not_run(run.spec.name, table.num_rows, error or "no result came back")
+        else could_not_run(run.spec.name, rows, error or "no result came back")
         for run in runs
     }
 
@@ -238,8 +253,7 @@ def _exception_in(info: Mapping[str, Any]) -> str:
 
 
 def _null_hint(claim: Expectation) -> str:
-    across = "column_list" in claim.kwargs or "column_A" in claim.kwargs
-    if claim.type not in _NULL_SENSITIVE_TYPES or not across:
+    if claim.type not in _ACROSS_COLUMNS:
         return ""
     return " (if the columns hold NULL, ignore_row_if leaves such rows out)"
 
@@ -263,18 +277,27 @@ def _plain_frame(table: pa.Table) -> Any:
     return table.to_pandas(ignore_metadata=True, date_as_object=False, integer_object_nulls=True)
 
 
-def _prepared(spec: CheckSpec) -> tuple[_Run | None, str]:
+def _prepared(spec: CheckSpec, table: pa.Table | None = None) -> tuple[_Run | None, str]:
     """The expectation ready to run, or what is wrong with its definition."""
     try:
         claim = runnable_expectation(spec)
     except EngineError as error:
         problem = error.problems[0]
         return None, one_line(f"{problem.message}: {problem.received}; {problem.action}")
-    refused = refused_arguments(claim)
+    refused = refused_arguments(claim) or _missing_columns(claim, table)
     if refused:
         return None, refused
     expectation, reason = _build(spec, claim)
     return (None, reason) if reason else (_Run(spec, claim, expectation), "")
+
+
+def _missing_columns(claim: Expectation, table: pa.Table | None) -> str:
+    if table is None or claim.type in SCHEMA_TYPES:
+        return ""
+    missing = [name for name in named_columns(claim) if name not in table.schema.names]
+    if not missing:
+        return ""
+    return f"no column {', '.join(missing)}; there are {', '.join(table.schema.names)}"
 
 
 def _build(spec: CheckSpec, claim: Expectation) -> tuple[Any, str]:

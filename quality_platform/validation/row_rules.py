@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from quality_platform.checks.specs import CheckSpec, ForeignKey
-from quality_platform.lake.query import quote_identifier as q
 from quality_platform.lake.query import engine_errors, quote_literal
+from quality_platform.lake.query import quote_identifier as q
 from quality_platform.validation.sql_predicates import broken
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class RowRules:
         numbered = rows.append_column("_row", pa.array(np.arange(rows.num_rows)))
         self.connection.register("batch", numbered)
         try:
-            return self.connection.sql(self.statement).to_arrow_table()
+            found: pa.Table = self.connection.sql(self.statement).to_arrow_table()
+            return found
         finally:
             self.connection.unregister("batch")
 
@@ -147,7 +148,8 @@ class RowMasks:
         if not self.words:
             return np.empty(0, np.int64)
         word = self.words[rule // BITS]
-        return self.positions[(word >> (rule % BITS)) & 1 == 1]
+        found: NDArray[np.int64] = self.positions[(word >> (rule % BITS)) & 1 == 1]
+        return found
 
     def rules_by_row(self) -> Iterator[tuple[int, tuple[int, ...]]]:
         """For every row its position and the indexes of the rules that it breaks, ascending."""

@@ -19,8 +19,8 @@ they are, in `valid_reference_data` as `duckdb/main/<name>`. Soda's own levels f
 mean "not passed" here: what follows from that is said by the severity of the check spec.
 
 All checks of a call share one contract and one session, which scans the relation a few times for
-all of them. Soda gives counts, never rows. The count of duplicates is the number of extra rows; over
-several columns Soda takes NULLs for equal.
+all of them. Soda gives counts, never rows. The count of duplicates is the number of extra rows;
+over several columns Soda takes NULLs for equal.
 
 The SQL of a definition runs on the connection with the rights that the connection has.
 """

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import subprocess
-import sys
-import textwrap
-import threading
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -23,34 +17,6 @@ from quality_platform.validation.engine_outcomes import EngineOutcome
 from quality_platform.validation.soda_engine import run_soda_checks, validate_definition
 
 COLUMNS = {"id": "BIGINT", "origin": "VARCHAR", "delay": "BIGINT", "day": "DATE"}
-QUIET_RUN = """
-    import os, sys
-    happened = []
-    def watch(event, args):
-        if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR):
-            if str(args[0]) != os.devnull and "__pycache__" not in str(args[0]):
-                happened.append((event, str(args[0])))
-        if event in ("socket.connect", "socket.getaddrinfo", "os.mkdir"):
-            happened.append((event, str(args)))
-    sys.addaudithook(watch)
-    import logging, warnings
-    before = (warnings.showwarning, sys.stderr, sys.stdout, tuple(logging.root.handlers))
-    import duckdb
-    from quality_platform.checks.specs import CheckSpec, Scope, SodaCheck
-    from quality_platform.validation.soda_engine import run_soda_checks
-    connection = duckdb.connect()
-    connection.execute("CREATE TABLE batch AS SELECT NULL::INT AS x")
-    specs = [
-        CheckSpec("full", SodaCheck({"missing": {}}, "x"), Scope.GATE),
-        CheckSpec("broken", SodaCheck({"missing": {}}, "nowhere"), Scope.GATE),
-    ]
-    outcomes = run_soda_checks(connection, "batch", {"x": "INTEGER"}, specs)
-    assert outcomes["full"].count == 1 and outcomes["broken"].error
-    assert before == (warnings.showwarning, sys.stderr, sys.stdout, tuple(logging.root.handlers))
-    assert "PLANTED" not in os.environ, "the .env file was loaded"
-    assert "PYTHON_DOTENV_DISABLED" not in os.environ
-    assert not happened, happened
-"""
 
 
 def gate(name: str, definition: dict[str, object], column: str | None = None) -> CheckSpec:
@@ -361,65 +327,3 @@ def test_a_claim_of_another_kind_is_refused(connection: duckdb.DuckDBPyConnectio
 
 def test_no_check_means_no_outcome(connection: duckdb.DuckDBPyConnection) -> None:
     assert run(connection) == {}
-
-
-def test_many_calls_leave_nothing_behind_in_the_logging_of_the_process(
-    connection: duckdb.DuckDBPyConnection, caplog: pytest.LogCaptureFixture
-) -> None:
-    soda = logging.getLogger("soda")
-    before = (list(logging.root.handlers), list(soda.handlers), soda.level, soda.propagate)
-    for _ in range(3):
-        run(connection, gate("bad", {"missing": {}}, "nowhere"))
-
-    assert before == (list(logging.root.handlers), list(soda.handlers), soda.level, soda.propagate)
-    assert caplog.records == []
-
-
-def test_an_error_logged_by_another_library_is_not_taken_for_one_of_soda(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
-    def shout(value: int) -> int:
-        logging.getLogger("elsewhere").error("not about this check")
-        return value
-
-    connection.create_function("shout", shout, ["BIGINT"], "BIGINT")
-    outcome = run(connection, gate("f", {"failed_rows": {"expression": "shout(delay) > 60"}}))["f"]
-
-    assert (outcome.count, outcome.error) == (3, "")
-
-
-def test_threads_with_connections_of_their_own_do_not_mix_results() -> None:
-    found: dict[int, int | None] = {}
-
-    def check(rows: int) -> None:
-        with duckdb.connect() as own:
-            own.execute(f"CREATE TABLE batch AS SELECT NULL AS x FROM range({rows})")
-            specs = [gate("n", {"missing": {}}, "x"), gate("bad", {"missing": {}}, "nowhere")]
-            outcomes = run_soda_checks(own, "batch", {}, specs)
-            found[rows] = outcomes["n"].count if outcomes["bad"].error else None
-
-    threads = [threading.Thread(target=check, args=(rows,)) for rows in range(1, 7)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert found == {rows: rows for rows in range(1, 7)}
-
-
-def test_a_run_prints_nothing_writes_nothing_calls_nobody_and_reads_no_dotenv(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / ".env").write_text("PLANTED=1\n")
-    # Python takes a script given with -c for an interactive session: the .env search begins here.
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(QUIET_RUN)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert [path.name for path in tmp_path.iterdir()] == [".env"]

@@ -1,0 +1,64 @@
+# The commands of the README. Everything that they make lies in .venv/ and in .local/.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+export QUALITY_PLATFORM_HOME ?= $(CURDIR)/.local
+export DAGSTER_HOME := $(QUALITY_PLATFORM_HOME)/dagster
+# No product of ours and no library of theirs reports anything home.
+export SODA_CORE_TELEMETRY_ENABLED := false
+export GX_ANALYTICS_ENABLED := false
+
+PORT ?= 3000
+BIN := .venv/bin
+
+.PHONY: help run ui test lint format lock docs clean
+
+help: ## Show the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+run: .venv/installed $(DAGSTER_HOME)/dagster.yaml ## Land the demo data and run the whole pipeline through Dagster
+	@$(BIN)/python demo/land_flights.py $(QUALITY_PLATFORM_HOME)/landing
+	@$(BIN)/quality-platform launch
+
+ui: .venv/installed $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on http://localhost:3000 (PORT=... for another)
+	@scripts/serve_ui $(PORT)
+
+test: .venv/installed-dev ## Install what the tests need, and run them
+	@scripts/run_tests $(TESTS)
+
+lint: .venv/installed-dev ## Check style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed-dev ## Format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: .venv/installed-dev ## Write the generated pages of docs/
+	$(BIN)/python scripts/write_docs.py
+
+lock: ## Resolve the lock files anew (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --python-version 3.11 --group demo pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove all local state
+	rm -rf $(QUALITY_PLATFORM_HOME)
+
+.venv/bin/python:
+	@scripts/make_venv
+
+.venv/installed: requirements.lock pyproject.toml | .venv/bin/python
+	@scripts/install_lock requirements.lock
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock pyproject.toml | .venv/bin/python
+	@scripts/install_lock requirements-dev.lock
+	@touch $@ .venv/installed
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(DAGSTER_HOME)
+	@cp dagster.yaml $@

@@ -1,0 +1,187 @@
+"""A contract as Dagster's asset specs: what the UI shows of a table before it ever ran."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import dagster as dg
+
+from quality_platform.contracts.models import Contract, Property
+from quality_platform.flows.platform import ContractedTable, FeatureTable, Platform, SourceTable
+from quality_platform.orchestration.keys import (
+    landing_key,
+    online_key,
+    quarantine_key,
+    table_key,
+)
+from quality_platform.orchestration.markdown import bullets, markdown_table
+
+ONLINE_GROUP = "features"
+
+_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def landing_spec(table: SourceTable) -> dg.AssetSpec:
+    """The files that a table is loaded from, as an external asset."""
+    source = table.config.source
+    return dg.AssetSpec(
+        landing_key(table.name),
+        description=f"Files that {table.identifier} is loaded from. They come from outside.",
+        group_name=table.group,
+        kinds={source.type},
+        metadata={
+            "path": dg.MetadataValue.path(table.source_pattern),
+            "null_strings": ", ".join(repr(text) for text in source.null_strings),
+        },
+    )
+
+
+def source_table_specs(platform: Platform, table: SourceTable) -> list[dg.AssetSpec]:
+    """A table and its quarantine."""
+    references = [table_key(platform.contracted(name)) for name in table.references]
+    return _specs(
+        table,
+        group=table.group,
+        kinds={"iceberg", table.config.source.type},
+        deps=[landing_key(table.name), *references],
+        code=table.contract.path.read_bytes(),
+    )
+
+
+def feature_table_specs(platform: Platform, view: FeatureTable) -> list[dg.AssetSpec]:
+    """The table of a feature view and its quarantine."""
+    inputs = dict.fromkeys((*view.config.inputs, *view.references))
+    return _specs(
+        view,
+        group=view.namespace,
+        kinds={"iceberg", "duckdb"},
+        deps=[table_key(platform.contracted(name)) for name in inputs],
+        code=view.contract.path.read_bytes() + view.sql.encode(),
+    )
+
+
+def online_spec(view: FeatureTable) -> dg.AssetSpec:
+    """A feature view in Feast's online store."""
+    return dg.AssetSpec(
+        online_key(view.name),
+        deps=[table_key(view)],
+        description=(
+            f"The latest values of {view.identifier} for every entity, in Feast's online store: "
+            "what `get_online_features` gives."
+        ),
+        group_name=view.namespace,
+        kinds={"feast", "sqlite"},
+        owners=_owners([*view.contract.owners, view.config.owner]),
+        tags=_contract_tags(view),
+    )
+
+
+def _specs(
+    table: ContractedTable, *, group: str, kinds: set[str], deps: list[dg.AssetKey], code: bytes
+) -> list[dg.AssetSpec]:
+    contract = table.contract
+    main = dg.AssetSpec(
+        table_key(table),
+        deps=deps,
+        description=_description(table),
+        metadata=_metadata(table),
+        group_name=group,
+        code_version=f"{contract.version}-{hashlib.sha256(code).hexdigest()[:12]}",
+        owners=_owners(contract.owners),
+        tags=_contract_tags(table),
+        kinds=kinds,
+    )
+    quarantine = dg.AssetSpec(
+        quarantine_key(table),
+        deps=deps,
+        description=(
+            f"Rows that {table.identifier} holds back, with their original values, the rules they "
+            f"break, and where they come from.\n\n    quality-platform quarantine {table.name}"
+        ),
+        metadata={"dagster/table_name": table.quarantine_identifier},
+        skippable=True,
+        group_name=group,
+        owners=_owners(contract.owners),
+        kinds={"iceberg"},
+    )
+    return [main, quarantine]
+
+
+def _description(table: ContractedTable) -> str:
+    parts = [table.contract.purpose, table.object.description]
+    if table.notes:
+        notes = [note.description or note.name for note in table.notes]
+        parts.append(f"Rules that no engine checks:\n\n{bullets(notes)}")
+    return "\n\n".join(dict.fromkeys(part for part in parts if part))
+
+
+def _metadata(table: ContractedTable) -> dict[str, dg.MetadataValue]:
+    contract = table.contract
+    metadata: dict[str, dg.MetadataValue] = {
+        "dagster/table_name": dg.MetadataValue.text(table.identifier),
+        "dagster/column_schema": dg.MetadataValue.table_schema(_column_schema(table)),
+        "contract": dg.MetadataValue.text(f"{contract.id} {contract.version}"),
+        "contract_status": dg.MetadataValue.text(contract.status),
+        "contract_file": dg.MetadataValue.path(contract.path),
+    }
+    if contract.sla:
+        metadata["sla"] = dg.MetadataValue.md(_sla(contract))
+    return metadata
+
+
+def _sla(contract: Contract) -> str:
+    rows = [
+        (entry.get("property"), f"{entry.get('value')} {entry.get('unit') or ''}".strip(), note)
+        for entry in contract.sla
+        for note in (entry.get("description") or "",)
+    ]
+    return markdown_table(("property", "value", "description"), rows)
+
+
+def _column_schema(table: ContractedTable) -> dg.TableSchema:
+    return dg.TableSchema([_column(table, column) for column in table.object.properties])
+
+
+def _column(table: ContractedTable, column: Property) -> dg.TableColumn:
+    key = table.object.primary_key
+    other = ["primary key" if len(key) == 1 else "part of the primary key"]
+    labels = [column.classification] if column.classification else []
+    return dg.TableColumn(
+        name=column.name,
+        type=str(table.schema.field(column.name).type),
+        description=column.description or None,
+        constraints=dg.TableColumnConstraints(
+            nullable=not column.required,
+            unique=column.unique or key == (column.name,),
+            other=other if column.name in key else [],
+        ),
+        tags={
+            **{"classification": _tag_text(label) for label in labels},
+            **{_tag_text(tag): "" for tag in column.tags},
+        },
+    )
+
+
+def _contract_tags(table: ContractedTable) -> dict[str, str]:
+    contract = table.contract
+    tags = {_tag_text(tag): "" for tag in (*contract.tags, *table.object.tags)}
+    if contract.domain:
+        tags["domain"] = _tag_text(contract.domain)
+    return tags
+
+
+def _tag_text(text: str) -> str:
+    """A text in the form that Dagster allows for the keys and values of tags."""
+    return _NOT_IN_TAGS.sub("_", text.strip())[:63] or "_"
+
+
+def _owners(names: Iterable[str]) -> list[str]:
+    """Owners as Dagster wants them: an e-mail address, or `team:` and a name."""
+    return list(dict.fromkeys(_owner(name.strip()) for name in names if name.strip()))
+
+
+def _owner(name: str) -> str:
+    if _EMAIL.fullmatch(name):
+        return name
+    return f"team:{_tag_text(name.removeprefix('team:'))}"
