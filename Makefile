@@ -40,9 +40,9 @@ docs: .venv/installed-dev ## Write the generated pages of docs/
 	$(BIN)/python scripts/write_docs.py
 
 lock: ## Resolve the lock files anew (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \
 	    --python-version 3.11 --group demo pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \
 	    --python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove all local state

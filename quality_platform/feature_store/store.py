@@ -63,8 +63,10 @@ def apply_views(settings: StoreSettings, views: Sequence[FeatureViewDefinition])
     """
     with _feast("the feature views cannot be applied"):
         store = open_store(settings)
-        store.apply(feast_objects(views))
-    _write_feature_store_yaml(settings)
+        objects = feast_objects(views)
+        _keep_history(store, objects)
+        store.apply(objects)
+        _write_feature_store_yaml(settings)
 
 
 def materialize(
@@ -178,6 +180,18 @@ def _feast(failing: str) -> Iterator[None]:
                 f"{failing}: {str(error).strip(_QUOTES) or type(error).__name__}",
                 action="apply the views first, and check the registry and the online store",
             ) from error
+
+
+def _keep_history(store: FeatureStore, objects: Sequence[Any]) -> None:
+    """Gives new definitions what their registered ones have gone through.
+
+    Feast would take a view without it for a changed one, and forget that it is available online.
+    """
+    registered = {view.name: view for view in store.list_feature_views()}
+    for view in objects:
+        if view.name in registered and hasattr(view, "materialization_intervals"):
+            view.materialization_intervals = registered[view.name].materialization_intervals
+            view.state = registered[view.name].state
 
 
 def _require_join_keys(

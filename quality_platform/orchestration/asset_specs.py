@@ -16,8 +16,6 @@ from quality_platform.orchestration.keys import (
 )
 from quality_platform.orchestration.markdown import bullets, markdown_table
 
-ONLINE_GROUP = "features"
-
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -145,8 +143,9 @@ def _column_schema(table: ContractedTable) -> dg.TableSchema:
 
 def _column(table: ContractedTable, column: Property) -> dg.TableColumn:
     key = table.object.primary_key
-    other = ["primary key" if len(key) == 1 else "part of the primary key"]
-    labels = [column.classification] if column.classification else []
+    tags = {_tag_text(tag): "" for tag in column.tags}
+    if column.classification:
+        tags["classification"] = _tag_text(column.classification)
     return dg.TableColumn(
         name=column.name,
         type=str(table.schema.field(column.name).type),
@@ -154,13 +153,14 @@ def _column(table: ContractedTable, column: Property) -> dg.TableColumn:
         constraints=dg.TableColumnConstraints(
             nullable=not column.required,
             unique=column.unique or key == (column.name,),
-            other=other if column.name in key else [],
+            other=[_key_part(key)] if column.name in key else [],
         ),
-        tags={
-            **{"classification": _tag_text(label) for label in labels},
-            **{_tag_text(tag): "" for tag in column.tags},
-        },
+        tags=tags,
     )
+
+
+def _key_part(key: tuple[str, ...]) -> str:
+    return "primary key" if len(key) == 1 else "part of the primary key"
 
 
 def _contract_tags(table: ContractedTable) -> dict[str, str]:

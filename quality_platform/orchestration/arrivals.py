@@ -1,0 +1,90 @@
+"""Which files have arrived at a source since the last look, told by size and time alone."""
+
+import glob
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from quality_platform.sources.files import TEMPORARY_PREFIXES, TEMPORARY_SUFFIXES
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as the sensor sees it; `changed_at` is the time of its last change of any kind."""
+
+    mtime_ns: int
+    size: int
+    changed_at: float = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """The files of a source at one look, by path."""
+
+    files: Mapping[str, FileState] = field(hash=False)
+
+    @classmethod
+    def from_cursor(cls, cursor: str | None) -> Self:
+        """The files that a cursor tells of; none where there is no cursor yet."""
+        return cls({path: FileState(*state) for path, state in json.loads(cursor or "{}").items()})
+
+    @property
+    def cursor(self) -> str:
+        """The files as JSON: path to time of the last write (ns) and size."""
+        return json.dumps({p: [f.mtime_ns, f.size] for p, f in sorted(self.files.items())})
+
+    @property
+    def digest(self) -> str:
+        """A short name of exactly this state."""
+        return hashlib.sha256(self.cursor.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look found: `nothing_because` is "" when the source should be loaded."""
+
+    seen: Arrivals
+    nothing_because: str = ""
+
+
+def look(now: Arrivals, before: Arrivals, *, settle_seconds: float, replace: bool) -> Look:
+    """Compares two looks at a source.
+
+    A load takes all files that are there. Therefore one file that may still be written to keeps
+    all others waiting. Files that are gone matter only where the source replaces the table.
+    """
+    changed = [path for path, state in now.files.items() if before.files.get(path) != state]
+    gone = replace and not set(before.files) <= set(now.files)
+    if not now.files:
+        return Look(now, "no file has arrived yet")
+    if not changed and not gone:
+        return Look(now, f"none of {len(now.files)} files is new or changed")
+    moment = time.time()
+    moving = [p for p in changed if moment - now.files[p].changed_at < settle_seconds]
+    if moving:
+        return Look(now, f"{Path(moving[0]).name} changed less than {settle_seconds:g} s ago")
+    return Look(now)
+
+
+def arrived_files(pattern: str) -> Arrivals:
+    """The files that a path or a glob names now, without reading them; temporary names left out.
+
+    A folder that is missing has no files.
+    """
+    # Path.glob would find folders only for a `**` at the end.
+    paths = (Path(found) for found in glob.glob(pattern, recursive=True))  # noqa: PTH207
+    found: dict[str, FileState] = {}
+    for path in paths:
+        if path.is_file() and not _is_temporary(path.name):
+            status = path.stat()
+            # The time of the last write can be set back by copying; that of the inode cannot.
+            found[str(path)] = FileState(status.st_mtime_ns, status.st_size, status.st_ctime)
+    return Arrivals(found)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(TEMPORARY_PREFIXES) or name.endswith(TEMPORARY_SUFFIXES)

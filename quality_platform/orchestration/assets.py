@@ -1,0 +1,140 @@
+"""The factories of assets: one for tables, one for feature views, one for the online store."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import dagster as dg
+
+from quality_platform.config.models import RetryConfig
+from quality_platform.flows.outcomes import MaterializationOutcome, Progress, TableOutcome
+from quality_platform.flows.platform import ContractedTable, FeatureTable, Platform, SourceTable
+from quality_platform.orchestration.asset_checks import asset_check_specs
+from quality_platform.orchestration.asset_specs import (
+    feature_table_specs,
+    online_spec,
+    source_table_specs,
+)
+from quality_platform.orchestration.keys import compute_op, load_op, online_key, online_op
+from quality_platform.orchestration.steps import Step, Watcher, retry_policy
+from quality_platform.orchestration.table_events import Event, audited, outcome_events
+
+TableFlow = Callable[[Platform, str, str, Progress], TableOutcome]
+
+
+def table_assets(platform: Platform, table: SourceTable, watcher: Watcher) -> dg.AssetsDefinition:
+    """A table, its quarantine and its checks: one op, of which any part can be selected."""
+    specs = source_table_specs(platform, table)
+    body = _Body(platform, table, _load, table.retries, watcher)
+    return _contracted_assets(load_op(table.name), specs, body)
+
+
+def feature_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> dg.AssetsDefinition:
+    """The table of a feature view, its quarantine and its checks."""
+    specs = feature_table_specs(platform, view)
+    retries = platform.runner.config.retries
+    body = _Body(platform, view, _compute, retries, watcher)
+    return _contracted_assets(compute_op(view.name), specs, body)
+
+
+# The flows are imported when they run: they bring pandas along, which a code location that is only
+# looked at does not need (2 s).
+def _load(platform: Platform, name: str, run_id: str, progress: Progress) -> TableOutcome:
+    from quality_platform.flows.load_table import load_table
+
+    return load_table(platform, name, run_id, progress)
+
+
+def _compute(platform: Platform, name: str, run_id: str, progress: Progress) -> TableOutcome:
+    from quality_platform.flows.compute_features import compute_feature_view
+
+    return compute_feature_view(platform, name, run_id, progress)
+
+
+def _materialize(
+    platform: Platform, name: str, run_id: str, progress: Progress
+) -> MaterializationOutcome:
+    from quality_platform.flows.materialize_features import materialize_feature_view
+
+    return materialize_feature_view(platform, name, run_id, progress)
+
+
+class _Body:
+    """What the op of a table or feature view does."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        table: ContractedTable,
+        flow: TableFlow,
+        retries: RetryConfig,
+        watcher: Watcher,
+    ) -> None:
+        self.platform = platform
+        self.table = table
+        self.flow = flow
+        self.retries = retries
+        self.watcher = watcher
+
+    def events(self, context: dg.AssetExecutionContext) -> Iterator[Event]:
+        step = Step(context, self.table.name, self.retries, self.watcher)
+        if not context.selected_asset_keys:
+            yield from audited(step, self.platform, self.table)
+            return
+        with step.translated_errors():
+            outcome = self.flow(self.platform, self.table.name, step.run_id, step.progress)
+        step.ended(outcome)
+        yield from outcome_events(step, self.platform, self.table, outcome)
+
+
+def _contracted_assets(op: str, specs: Sequence[dg.AssetSpec], body: _Body) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=op,
+        specs=specs,
+        check_specs=asset_check_specs(body.table),
+        can_subset=True,
+        retry_policy=retry_policy(body.retries),
+        pool=pool_of(body.table.name),
+    )
+    def run(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        yield from body.events(context)
+
+    return run
+
+
+def online_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> dg.AssetsDefinition:
+    """A feature view in Feast's online store."""
+    retries = platform.runner.config.retries
+
+    @dg.multi_asset(
+        name=online_op(view.name),
+        specs=[online_spec(view)],
+        retry_policy=retry_policy(retries),
+        # Feast's registry is one file for all views.
+        pool="feast",
+    )
+    def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        step = Step(context, f"online.{view.name}", retries, watcher)
+        with step.translated_errors():
+            outcome = _materialize(platform, view.name, step.run_id, step.progress)
+        step.ended(outcome)
+        return _online_result(view, outcome)
+
+    return run
+
+
+def _online_result(
+    view: FeatureTable, outcome: MaterializationOutcome
+) -> dg.MaterializeResult[None]:
+    metadata: dict[str, dg.MetadataValue] = {
+        "snapshot_id": dg.MetadataValue.text(str(outcome.snapshot_id))
+    }
+    if outcome.state == "nothing_new":
+        metadata["nothing_new"] = dg.MetadataValue.bool(True)
+    else:
+        metadata["entity_rows"] = dg.MetadataValue.int(outcome.rows)
+    version = dg.DataVersion(str(outcome.snapshot_id))
+    return dg.MaterializeResult(online_key(view.name), metadata=metadata, data_version=version)
+
+
+def pool_of(name: str) -> str:
+    """The pool that keeps a table from being loaded twice at the same time."""
+    return f"table-{name}"

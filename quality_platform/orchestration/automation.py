@@ -1,0 +1,58 @@
+"""Schedules and sensors of runner.yaml."""
+
+import dagster as dg
+
+from quality_platform.config.models import FileArrivalSensorConfig, ScheduleConfig
+from quality_platform.flows.platform import Platform
+from quality_platform.orchestration.arrivals import Arrivals, arrived_files, look
+from quality_platform.orchestration.keys import EVERYTHING, selection_of
+
+
+def schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
+    """All schedules; those without targets run the job `everything`."""
+    configs = platform.runner.config.schedules
+    return [_schedule(platform, name, config) for name, config in configs.items()]
+
+
+def _schedule(platform: Platform, name: str, config: ScheduleConfig) -> dg.ScheduleDefinition:
+    status = dg.DefaultScheduleStatus
+    return dg.ScheduleDefinition(
+        name=name,
+        cron_schedule=config.cron,
+        execution_timezone=config.timezone,
+        job_name=None if config.targets else EVERYTHING,
+        target=selection_of(platform, config.targets) if config.targets else None,
+        description=config.description or None,
+        default_status=status.RUNNING if config.enabled else status.STOPPED,
+    )
+
+
+def sensors(platform: Platform) -> list[dg.SensorDefinition]:
+    """All sensors."""
+    configs = platform.runner.config.sensors
+    return [_sensor(platform, name, config) for name, config in configs.items()]
+
+
+def _sensor(platform: Platform, name: str, config: FileArrivalSensorConfig) -> dg.SensorDefinition:
+    table, status = platform.tables[config.table], dg.DefaultSensorStatus
+
+    @dg.sensor(
+        name=name,
+        description=f"Runs {config.table} when files appear or change at its source.",
+        target=selection_of(platform, (config.table,)),
+        minimum_interval_seconds=config.interval_seconds,
+        default_status=status.RUNNING if config.enabled else status.STOPPED,
+    )
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        arrivals = look(
+            arrived_files(table.source_pattern),
+            Arrivals.from_cursor(context.cursor),
+            settle_seconds=config.settle_seconds,
+            replace=table.config.load.mode == "replace",
+        )
+        if arrivals.nothing_because:
+            return dg.SensorResult(skip_reason=arrivals.nothing_because)
+        request = dg.RunRequest(run_key=f"{name}-{arrivals.seen.digest}")
+        return dg.SensorResult(run_requests=[request], cursor=arrivals.seen.cursor)
+
+    return evaluate

@@ -1,0 +1,39 @@
+"""From the platform to Dagster's definitions."""
+
+import dagster as dg
+
+from quality_platform.flows.platform import Platform
+from quality_platform.orchestration.asset_specs import landing_spec
+from quality_platform.orchestration.assets import feature_assets, online_assets, table_assets
+from quality_platform.orchestration.automation import schedules, sensors
+from quality_platform.orchestration.keys import EVERYTHING
+from quality_platform.orchestration.steps import Nobody, Watcher
+
+
+def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.Definitions:
+    """All assets, checks, jobs, schedules and sensors of a platform.
+
+    `watcher` is told of everything that runs in this process.
+    """
+    everything = dg.define_asset_job(
+        EVERYTHING,
+        selection=dg.AssetSelection.all(),
+        description="Every table and feature view: load what is new, check, publish, compute.",
+    )
+    return dg.Definitions(
+        assets=_assets(platform, watcher or Nobody()),
+        jobs=[everything],
+        schedules=schedules(platform),
+        sensors=sensors(platform),
+    )
+
+
+def _assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = []
+    for table in platform.tables.values():
+        assets += [landing_spec(table), table_assets(platform, table, watcher)]
+    for view in platform.feature_tables.values():
+        assets.append(feature_assets(platform, view, watcher))
+        if view.config.online:
+            assets.append(online_assets(platform, view, watcher))
+    return assets

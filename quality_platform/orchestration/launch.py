@@ -1,0 +1,137 @@
+"""One run of the job `everything` in this process, on the instance that the UI shows."""
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import dagster as dg
+
+from quality_platform.config.environment import environment
+from quality_platform.errors import ConfigurationError, QualityPlatformError
+from quality_platform.flows.platform import Platform
+from quality_platform.orchestration.build import build_definitions
+from quality_platform.orchestration.keys import EVERYTHING, step_names
+
+if TYPE_CHECKING:
+    from quality_platform.flows.run_platform import StepOutcome
+
+LOCATION = "quality_platform"
+"""The code location's name in workspace.yaml."""
+
+LAUNCHED_BY = "quality-platform/launched-by"
+"""Tag of the runs that live in the process that launched them."""
+
+_REPOSITORY_TAG = ".dagster/repository"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def launch(
+    platform: Platform,
+    progress: Callable[[str, str, str], None],
+    ended: Callable[["StepOutcome"], None],
+) -> Sequence["StepOutcome"]:
+    """Runs everything through Dagster and waits for it.
+
+    `progress` is told of every step of every flow, `ended` how each table, feature view and
+    materialization ended. The instance is that of `DAGSTER_HOME`, or `dagster` in the platform's
+    home; its dagster.yaml is made where there is none.
+
+    Raises:
+        ConfigurationError: another launch is running on the same instance.
+    """
+    home = dagster_home(platform)
+    follower = _Follower(progress, ended)
+    job = build_definitions(platform, follower).resolve_job_def(EVERYTHING)
+    with _only_launch(home), dg.DagsterInstance.from_config(str(home)) as instance:
+        _end_dead_launches(instance)
+        result = job.execute_in_process(
+            run_config=_QUIET,
+            instance=instance,
+            raise_on_error=False,
+            tags={LAUNCHED_BY: "terminal", _REPOSITORY_TAG: f"__repository__@{LOCATION}"},
+        )
+    for step in _without_outcome(platform, result, follower):
+        follower.ended(step)
+    return follower.steps
+
+
+class _Follower:
+    """Passes on what happens, and keeps how everything ended."""
+
+    def __init__(
+        self,
+        progress: Callable[[str, str, str], None],
+        ended: Callable[["StepOutcome"], None],
+    ) -> None:
+        self.progress = progress
+        self.steps: list[StepOutcome] = []
+        self._ended = ended
+
+    def ended(self, outcome: "StepOutcome") -> None:
+        self.steps.append(outcome)
+        self._ended(outcome)
+
+
+def dagster_home(platform: Platform) -> Path:
+    """The folder of the Dagster instance, with a dagster.yaml in it."""
+    named = environment().get("DAGSTER_HOME")
+    home = Path(named) if named else platform.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    present, template = home / "dagster.yaml", platform.runner.resolve("dagster.yaml")
+    if not present.exists() and template.is_file():
+        present.write_bytes(template.read_bytes())
+    return home
+
+
+def terminal_stream() -> TextIO:
+    """A stream to standard output that Dagster's capture of a run's output leaves alone."""
+    return os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
+
+
+@contextmanager
+def _only_launch(home: Path) -> Iterator[None]:
+    """Holds the lock of launches; the operating system gives it back when the process dies."""
+    with (home / "launch.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                "another launch is running on this Dagster instance",
+                received=home,
+                action="wait until it has ended",
+            ) from None
+        yield
+
+
+def _end_dead_launches(instance: dg.DagsterInstance) -> None:
+    """Ends the runs of launches that were killed, and frees what they held.
+
+    Without it the slots of their tables' pools would be taken for ever.
+    """
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
+    found = dg.RunsFilter(statuses=unfinished, tags={LAUNCHED_BY: "terminal"})
+    for run in instance.get_runs(found):
+        instance.report_run_failed(run, "The process of this run was killed.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _without_outcome(
+    platform: Platform, result: dg.ExecuteInProcessResult, follower: _Follower
+) -> Iterator["StepOutcome"]:
+    """Steps that never ran because of another, and steps that ended in a defect."""
+    from quality_platform.flows.run_platform import StepOutcome
+
+    told = {step.name for step in follower.steps}
+    failures = {e.step_key: e for e in result.all_events if e.is_step_failure}
+    for op, name in step_names(platform).items():
+        if name in told:
+            continue
+        if op in failures:
+            message = f"a defect of the platform; the run {result.run_id} tells more in the UI"
+            yield StepOutcome(name, error=QualityPlatformError(message))
+        else:
+            yield StepOutcome(name, skipped="something that it depends on did not succeed")
