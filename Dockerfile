@@ -1,5 +1,6 @@
 # The same lock as everywhere else. Two stages, so that no compiler and no cache is in the image.
-FROM python:3.12-slim AS build
+ARG PYTHON_IMAGE=python:3.12-slim
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
@@ -9,7 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY quality_platform quality_platform
 RUN /venv/bin/pip install --no-deps .
 
-FROM python:3.12-slim
+FROM ${PYTHON_IMAGE}
 RUN useradd --create-home --uid 10001 platform && mkdir /data && chown platform /data
 WORKDIR /app
 COPY --from=build /venv /venv

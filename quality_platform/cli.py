@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.platform import Platform, open_platform
@@ -87,16 +89,18 @@ def run(
 def launch(runner: RunnerOption = None, strict: StrictOption = False) -> None:
     """Run everything through Dagster, as a launch of the job `everything` in its UI does."""
     from quality_platform.orchestration.launch import launch as launch_everything
+    from quality_platform.orchestration.launch import terminal_stream
 
     platform = open_platform(runner)
-    console = Console()
+    console = Console(file=terminal_stream())
     steps = launch_everything(platform, _progress(console), lambda step: print_step(console, step))
     _finish(console, steps, strict=strict)
 
 
 def _progress(console: Console) -> Callable[[str, str, str], None]:
     def show(name: str, step: str, text: str) -> None:
-        console.print(f"  [dim]{name}[/dim]  {step.replace('_', ' ')}  [dim]{text}[/dim]")
+        line = f"  [dim]{name}[/dim]  {step.replace('_', ' ')}  [dim]{escape(text)}[/dim]"
+        console.print(line, soft_wrap=True)
 
     return show
 
@@ -181,7 +185,7 @@ def quarantine(
     rows = quarantined_rows(platform, table)
     if as_json:
         for row in rows:
-            sys.stdout.write(json.dumps(row, default=_as_text, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(_plain(row), default=_as_text, ensure_ascii=False) + "\n")
     elif as_csv:
         _print_csv(rows)
     else:
@@ -190,6 +194,14 @@ def quarantine(
 
 def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, default=_as_text, indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row without what JSON has no number for: these become texts."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
+    }
 
 
 def _print_csv(rows: Any) -> None:

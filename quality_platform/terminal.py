@@ -66,7 +66,8 @@ def _print_table(console: Console, outcome: TableOutcome) -> None:
     for load in outcome.loads:
         if load.branch:
             console.print(
-                f"    [red]blocked[/red]: {load.rows_read:,} rows of {', '.join(load.files)} are "
+                f"    [red]blocked[/red]: {load.rows_read:,} rows of "
+                f"{escape(', '.join(load.files))} are "
                 f"on branch {load.branch} of {outcome.identifier}; nothing of them was published",
                 soft_wrap=True,
             )
@@ -83,38 +84,45 @@ def print_summary(console: Console, steps: Sequence[StepOutcome]) -> None:
     """Prints the run as two tables, one of tables and one of feature views, and what to do next."""
     outcomes = [step.outcome for step in steps if step.outcome is not None]
     tables = [outcome for outcome in outcomes if isinstance(outcome, TableOutcome)]
+    materialized = [o for o in outcomes if isinstance(o, MaterializationOutcome)]
     console.print()
     if tables:
         console.print(_tables_summary(tables))
-    materialized = [o for o in outcomes if isinstance(o, MaterializationOutcome)]
     if materialized:
         console.print(_views_summary(tables, materialized))
-    _print_conclusion(console, tables)
+    if outcomes and all(outcome.state == "nothing_new" for outcome in outcomes):
+        console.print("Nothing new at any source: nothing was read, nothing was changed.\n")
+    _print_next_steps(console, tables)
+
+
+def _plain_table(title: str, first: str) -> Table:
+    """A table without lines, so that a summary fits into 80 columns."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
+    table.add_column(first, no_wrap=True)
+    return table
 
 
 def _tables_summary(outcomes: Sequence[TableOutcome]) -> Table:
-    table = Table(title="Tables", title_justify="left", title_style="bold")
-    table.add_column("table")
-    for name in ("read", "published", "quarantined", "passed", "warned", "failed", "rows now"):
-        table.add_column(name, justify="right")
-    table.add_column("snapshot")
+    table = _plain_table("Tables (checks: passed / warned / failed)", "table")
+    for name in ("read", "published", "quarantined", "checks"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("snapshot", no_wrap=True)
     for outcome in outcomes:
+        rows = (outcome.rows_read, outcome.rows_published, outcome.rows_quarantined)
         failed = outcome.count(Verdict.FAIL) + outcome.count(Verdict.ERROR)
         table.add_row(
-            outcome.identifier,
-            *(
-                f"{n:,}"
-                for n in (
-                    outcome.rows_read,
-                    outcome.rows_published,
-                    outcome.rows_quarantined,
-                    outcome.count(Verdict.PASS),
-                    outcome.count(Verdict.WARN),
-                    failed,
-                    outcome.total_rows,
-                )
-            ),
-            str(outcome.snapshot_id or ""),
+            outcome.table,
+            *(f"{number:,}" for number in rows),
+            f"{outcome.count(Verdict.PASS)}/{outcome.count(Verdict.WARN)}/{failed}",
+            str(outcome.snapshot_id or "none"),
         )
     return table
 
@@ -123,15 +131,14 @@ def _views_summary(
     tables: Sequence[TableOutcome], materialized: Sequence[MaterializationOutcome]
 ) -> Table:
     by_name = {outcome.table: outcome for outcome in tables}
-    table = Table(title="Feature views", title_justify="left", title_style="bold")
-    table.add_column("feature view")
-    table.add_column("rows", justify="right")
+    table = _plain_table("\nFeature views", "feature view")
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("materialized", justify="right", no_wrap=True)
     table.add_column("drift")
-    table.add_column("materialized", justify="right")
     for outcome in materialized:
         view = by_name.get(outcome.view)
         rows = f"{view.total_rows:,}" if view else ""
-        table.add_row(outcome.view, rows, _drift_text(view), f"{outcome.rows:,}")
+        table.add_row(outcome.view, rows, f"{outcome.rows:,}", _drift_text(view))
     return table
 
 
@@ -148,33 +155,30 @@ def _drift_text(view: TableOutcome | None) -> str:
     return "; ".join(parts) or "none"
 
 
-def _print_conclusion(console: Console, tables: Sequence[TableOutcome]) -> None:
-    if tables and all(outcome.state == "nothing_new" for outcome in tables):
-        console.print("Nothing new at any source: nothing was read, nothing was changed.")
-    console.print("\n[bold]Next[/bold]")
-    held = [outcome.table for outcome in tables if outcome.rows_quarantined]
+def _print_next_steps(console: Console, tables: Sequence[TableOutcome]) -> None:
+    held = [outcome for outcome in tables if outcome.rows_quarantined]
+    console.print("[bold]Next[/bold]")
     if held:
-        console.print(f"  quality-platform quarantine {held[0]}   the rows held back, with reasons")
-    console.print("  quality-platform status              where every table stands")
-    console.print("  make ui                              the asset graph and the checks' history")
+        worst = max(held, key=lambda outcome: outcome.rows_quarantined)
+        command = f"quality-platform quarantine {worst.table}"
+        console.print(f"  {command:<36} the rows held back, each with its reasons")
+    console.print(f"  {'quality-platform status':<36} where every table stands")
+    console.print(f"  {'make ui':<36} the asset graph, every check's history")
 
 
 def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:
     """Prints a line for every table."""
-    table = Table()
-    table.add_column("table")
-    table.add_column("rows", justify="right")
-    table.add_column("quarantined", justify="right")
-    table.add_column("snapshot")
-    table.add_column("published at (UTC)")
+    table = _plain_table("", "table")
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("quarantined", justify="right", no_wrap=True)
+    table.add_column("published (UTC)", no_wrap=True)
     table.add_column("latest run")
     for status in statuses:
         table.add_row(
             status.identifier,
             f"{status.rows:,}",
             f"{status.quarantined:,}",
-            str(status.snapshot_id or "never published"),
-            status.published_at.strftime("%Y-%m-%d %H:%M") if status.published_at else "",
+            status.published_at.strftime("%Y-%m-%d %H:%M") if status.published_at else "never",
             _run_text(status.latest_run),
         )
     console.print(table)
@@ -188,6 +192,8 @@ def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:
 def _run_text(run: dict[str, Any] | None) -> str:
     if run is None:
         return "none"
+    if run["state"] == "failed":
+        return f"failed: {run['message'].splitlines()[0]}"
     failed = run["checks_failed"] + run["checks_in_error"]
     return (
         f"{run['state']}: {run['checks_passed']} passed, {run['checks_warned']} warned, "
@@ -199,18 +205,20 @@ def print_quarantine(
     console: Console, table: ContractedTable, rows: Iterable[dict[str, Any]], limit: int
 ) -> None:
     """Prints up to `limit` quarantined rows (0 for all): place, key, and reasons."""
-    shown = Table(title=f"{table.quarantine_identifier}", title_justify="left")
     keys = table.object.primary_key or table.object.column_names[:3]
-    for name in ("source", *keys, "broken rules", "reasons"):
-        shown.add_column(name, overflow="fold")
     iterator = iter(rows)
     count = 0
     for row in islice(iterator, limit or None):
         place = row["_source_file"] + (f":{row['_source_line']}" if row["_source_line"] else "")
-        cells = [place, *(row[key] for key in keys), "\n".join(row[BROKEN_RULES])]
-        shown.add_row(*(escape(str(cell)) for cell in cells), escape("\n".join(row["_reasons"])))
+        shown = "  ".join(f"{key}={row[key]}" for key in keys if row[key] is not None)
+        console.print(f"[bold]{escape(place)}[/bold]  {escape(shown)}", soft_wrap=True)
+        for rule, reason in zip(row[BROKEN_RULES], row["_reasons"], strict=True):
+            console.print(f"    [red]{rule}[/red]  {escape(reason)}", soft_wrap=True)
+        if row["_raw_record"] is not None:
+            console.print(f"    [dim]{escape(row['_raw_record'])}[/dim]", soft_wrap=True)
         count += 1
     rest = sum(1 for _ in iterator)
-    console.print(shown if count else f"{table.quarantine_identifier} is empty")
+    if not count:
+        console.print(f"{table.quarantine_identifier} is empty")
     if rest:
         console.print(f"... and {rest:,} more: --limit 0, --csv or --json show all")

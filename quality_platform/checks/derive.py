@@ -37,6 +37,7 @@ from quality_platform.checks.specs import (
     Unique,
 )
 from quality_platform.checks.sql_guard import checked_predicate, checked_query
+from quality_platform.checks.wording import bounds_text
 from quality_platform.contracts.models import Property, QualityRule, Relationship, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import (
@@ -150,7 +151,7 @@ def _implied_by_column(column: Property) -> Iterator[CheckSpec]:
     exclusive = (options.get("exclusiveMinimum"), options.get("exclusiveMaximum"))
     if any(bound is not None and bound is not False for bound in bounds + exclusive):
         claim = _range(name, bounds, exclusive)
-        yield spec("in_range", claim, "conformity", f"{name} is within {_bounds_text(claim)}.")
+        yield spec("in_range", claim, "conformity", f"{name} is within {bounds_text(claim)}.")
     if options.get("pattern") is not None:
         pattern = options["pattern"]
         yield spec("pattern", Matches(name, pattern), "conformity", f"{name} matches {pattern}.")
@@ -170,14 +171,6 @@ def _range(column: str, bounds: tuple[Any, Any], exclusive: tuple[Any, Any]) -> 
     if high and exclusive[1] is not True:
         maximum = exclusive[1]
     return InRange(column, minimum, maximum, low, high)
-
-
-def _bounds_text(claim: InRange) -> str:
-    left = "(" if claim.exclusive_minimum or claim.minimum is None else "["
-    right = ")" if claim.exclusive_maximum or claim.maximum is None else "]"
-    low = "-∞" if claim.minimum is None else claim.minimum
-    high = "∞" if claim.maximum is None else claim.maximum
-    return f"{left}{low}, {high}{right}"
 
 
 def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, str]) -> CheckSpec:

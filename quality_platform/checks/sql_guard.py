@@ -8,11 +8,13 @@ refused: the guard fails closed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import traverse_scope
 
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, PredicateError
@@ -64,36 +66,74 @@ def checked_predicate(
                 action=did_you_mean(column.name, columns),
             )
         used.append(column.name)
-    return tree.sql(dialect="duckdb", identify=True), tuple(dict.fromkeys(used))
+    sql = tree.sql(dialect="duckdb", identify=True, comments=False)
+    return sql, tuple(dict.fromkeys(used))
 
 
-def checked_query(text: str, location: Location | None) -> str:
-    """A metric query whose placeholder for the table is replaced by the batch.
+def checked_query(text: str, location: Location | None, column: str | None = None) -> str:
+    """A metric query whose placeholders stand for the batch and, in a rule of a column, for that.
 
-    Both spellings of the placeholders are understood: `{object}` and `${table}`.
+    Both spellings of the placeholders are understood: `{object}` and `${table}`, `{property}` and
+    `${column}`.
 
     Raises:
         PredicateError: it is not one SELECT, or reads something else than the batch.
     """
-    for placeholder in ("${object}", "${table}", "{object}", "{table}"):
-        text = text.replace(placeholder, BATCH)
-    tree = _parsed(text, location)
+    tree = _parsed(_filled(text, column), location)
     if not isinstance(tree, exp.Select):
         raise PredicateError("a metric must be one SELECT", location=location, received=text)
-    own = {cte.alias for cte in tree.find_all(exp.CTE)} | {BATCH}
-    for node in tree.walk():
-        is_foreign_table = isinstance(node, exp.Table) and (
-            not isinstance(node.this, exp.Identifier) or node.name not in own or node.db
-        )
-        # What sqlglot does not know by name (getenv, current_setting, ...) may read anything.
-        if is_foreign_table or isinstance(node, exp.Command | exp.DDL | exp.DML | exp.Anonymous):
+    for node in (*_tables_read(tree, location), *tree.find_all(*_REFUSED)):
+        if not isinstance(node, exp.Table) or not _is_batch(node):
             raise PredicateError(
                 "a metric query may read nothing but the batch",
                 location=location,
                 received=node.sql(dialect="duckdb"),
                 allowed="{object}, and the standard's SQL functions",
             )
-    return tree.sql(dialect="duckdb")
+    return tree.sql(dialect="duckdb", comments=False)
+
+
+# What sqlglot does not know by name (getenv, current_setting, ...) may read anything.
+_REFUSED = (
+    exp.Command,
+    exp.DDL,
+    exp.DML,
+    exp.Anonymous,
+    exp.Lateral,
+    exp.ReadCSV,
+    exp.ReadParquet,
+)
+
+
+def _filled(text: str, column: str | None) -> str:
+    values = {"object": BATCH, "table": BATCH}
+    if column is not None:
+        quoted = exp.to_identifier(column, quoted=True).sql(dialect="duckdb")
+        values |= {"property": quoted, "column": quoted}
+    return re.sub(r"\$?\{(object|table|property|column)\}", lambda m: values.get(m[1], m[0]), text)
+
+
+def _tables_read(tree: exp.Expr, location: Location | None) -> list[exp.Table]:
+    """The tables outside of the query: a name that a WITH gives counts only where it is in scope.
+
+    `WITH t AS (SELECT * FROM t)` reads the table `t`, or a file of that name.
+    """
+    try:
+        sources = [source for scope in traverse_scope(tree) for source in scope.sources.values()]
+    except SqlglotError as error:
+        raise PredicateError(
+            f"not valid SQL: {str(error).splitlines()[0]}", location=location
+        ) from error
+    in_scope = [source for source in sources if isinstance(source, exp.Table)]
+    # Fails closed: a table that belongs to no scope must be the batch or one of the query's names.
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    others = [table for table in tree.find_all(exp.Table) if table.name not in own or table.db]
+    return [*in_scope, *others]
+
+
+def _is_batch(table: exp.Table) -> bool:
+    is_name = isinstance(table.this, exp.Identifier)
+    return is_name and table.name == BATCH and not table.db
 
 
 def _parsed(text: str, location: Location | None) -> exp.Expr:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from pydantic import ValidationError
 
 from quality_platform.config.environment import expanded
@@ -69,9 +71,23 @@ def _with_defaults(data: Any, defaults: Mapping[str, Any], variables: Mapping[st
     return result
 
 
+_MESSAGES = {
+    "missing": "the key is missing",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "tuple_type": "must be a list",
+    "too_short": "must have at least one entry",
+}
+"""Messages of pydantic that speak of Python's types, in the terms of the file."""
+
+
 def _problem(entry: Any, document: YamlDocument) -> Problem:
-    # pydantic adds the tags of unions to the path; they are no keys of the file.
-    path = tuple(step for step in entry["loc"] if step not in {"literal['latest_month']"})
+    # pydantic adds to the path what is no key of the file: the branch of a union, a mark for a key.
+    path = tuple(
+        step
+        for step in entry["loc"]
+        if not re.match(r"literal\[|function-after\[|\[key\]$", str(step))
+    )
     name = ".".join(str(step) for step in path)
     context = entry.get("ctx", {})
     if entry["type"] == "extra_forbidden":
@@ -83,24 +99,23 @@ def _problem(entry: Any, document: YamlDocument) -> Problem:
             allowed=", ".join(allowed),
             action=did_you_mean(str(path[-1]), allowed),
         )
-    received = _value_at(document.data, path)
     return Problem(
-        message=entry["msg"].removeprefix("Value error, "),
+        message=_MESSAGES.get(entry["type"], entry["msg"].removeprefix("Value error, ")),
         location=document.location(path),
         field=name,
-        received="" if received is None or isinstance(received, dict | list) else repr(received),
+        received=repr(path[-1]) if "[key]" in entry["loc"] else _received(document.data, path),
         allowed=str(context.get("expected", "")),
     )
 
 
-def _value_at(data: Any, path: tuple[str | int, ...]) -> Any:
-    """The text as it stands in the file: a `${VAR}` is shown, never its content."""
+def _received(data: Any, path: Sequence[str | int]) -> str:
+    """The value as it stands in the file: a `${VAR}` is shown, never its content."""
     for step in path:
         try:
             data = data[step]
         except (KeyError, IndexError, TypeError):
-            return None
-    return data
+            return ""
+    return "" if data is None or isinstance(data, dict | list) else repr(data)
 
 
 def _keys_at(path: tuple[str | int, ...]) -> list[str]:
@@ -115,7 +130,10 @@ def _keys_at(path: tuple[str | int, ...]) -> list[str]:
 def _child(node: Any, step: str | int) -> Any:
     if isinstance(step, int):
         return node.get("items", {})
-    return node.get("properties", {}).get(step) or node.get("additionalProperties") or {}
+    if found := node.get("properties", {}).get(step) or node.get("additionalProperties"):
+        return found
+    # A mapping whose keys are names.
+    return next(iter(node.get("patternProperties", {}).values()), {})
 
 
 def _resolved(node: Any, schema: Any) -> Any:
@@ -133,9 +151,10 @@ def _unknown_references(config: RunnerConfig, document: YamlDocument) -> list[Pr
         if name not in allowed:
             problems.append(
                 Problem(
-                    message=f"there is no {kind} {name!r} in this file",
+                    message=f"there is no such {kind} in this file",
                     location=document.location(path),
                     field=".".join(str(step) for step in path),
+                    received=_received(document.data, path),
                     allowed=", ".join(allowed),
                     action=did_you_mean(name, allowed),
                 )
@@ -164,8 +183,7 @@ def _unknown_references(config: RunnerConfig, document: YamlDocument) -> list[Pr
 
 
 def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Problem]:
-    # Dagster takes five fields; croniter alone would also take six.
-    if croniter.is_valid(cron) and (cron.startswith("@") or len(cron.split()) == 5):
+    if _is_cron(cron):
         return []
     path = ("schedules", schedule, "cron")
     return [
@@ -173,8 +191,20 @@ def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Pro
             message="not a cron expression",
             location=document.location(path),
             field=".".join(path),
-            received=cron,
-            allowed="five fields (minute hour day month weekday), @hourly, @daily, @weekly, "
-            "@monthly",
+            received=_received(document.data, path),
+            allowed="five fields (minute hour day month weekday) of a time that comes, @hourly, "
+            "@daily, @weekly, @monthly",
         )
     ]
+
+
+def _is_cron(text: str) -> bool:
+    # Dagster takes five fields; croniter alone would also take six.
+    if not croniter.is_valid(text) or not (text.startswith("@") or len(text.split()) == 5):
+        return False
+    try:
+        croniter(text, datetime(2024, 1, 1)).get_next()
+    except CroniterBadDateError:
+        # Such as a 31st of February.
+        return False
+    return True

@@ -23,7 +23,7 @@ RESERVED_NAMESPACES = ("quarantine", "features", "history")
 
 def _known_timezone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"no such time zone: {name}; use an IANA name such as Europe/Berlin")
+        raise ValueError("no such time zone; use an IANA name such as Europe/Berlin")
     return name
 
 
@@ -112,6 +112,15 @@ class CsvSourceConfig(Model):
     """Texts that stand for "no value"."""
     ignore_columns: tuple[str, ...] = ()
     """Columns of the files that the contract does not have and that may be left out."""
+
+    @model_validator(mode="after")
+    def _splits(self) -> CsvSourceConfig:
+        marks = {self.delimiter, self.quote}
+        if len(marks) < 2 or marks & {"\r", "\n"} or not all(mark.isascii() for mark in marks):
+            raise ValueError(
+                "delimiter and quote must be two different ASCII characters, and no line end"
+            )
+        return self
 
 
 class LoadConfig(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
 from quality_platform.errors import Problem
 
-_UNEXPECTED = re.compile(r"'([^']+)'")
 _ABOUT_KEYS = ("unevaluatedProperties", "additionalProperties")
 
 
@@ -28,19 +28,23 @@ def _validator() -> Any:
 def schema_problems(document: YamlDocument) -> list[Problem]:
     """Everything in which the document is not a contract by the standard's JSON schema."""
     errors = [leaf for error in _validator().iter_errors(document.data) for leaf in _leaves(error)]
-    explained = {tuple(e.absolute_path)[: len(tuple(e.absolute_path))] for e in errors}
+    # Keys count as unexpected, too, where their own value or the keys beside them have a problem.
+    explained = {tuple(e.absolute_path) for e in errors if e.validator not in _ABOUT_KEYS}
     problems = {
         problem
         for error in errors
-        for problem in _problems(error, document)
-        if not _is_consequence(error, explained)
+        for problem in (
+            _key_problems(error, document, explained)
+            if error.validator in _ABOUT_KEYS
+            else [_value_problem(error, document)]
+        )
     }
     return sorted(problems, key=lambda p: (p.location.line if p.location else 0, p.message))
 
 
 def _leaves(error: Any) -> Iterator[Any]:
     """The causes of an error: of several alternatives, those of the one that fits best."""
-    if not error.context:
+    if not error.context or _has_wrong_choice(error):
         yield error
         return
     by_branch: dict[Any, list[Any]] = {}
@@ -51,46 +55,67 @@ def _leaves(error: Any) -> Iterator[Any]:
         yield from _leaves(child)
 
 
-def _is_consequence(error: Any, explained: set[tuple[Any, ...]]) -> bool:
-    """Keys are reported as unexpected, too, when a value below them has a problem of its own."""
-    if error.validator not in _ABOUT_KEYS:
-        return False
-    path = tuple(error.absolute_path)
-    unexpected = set(_UNEXPECTED.findall(error.message))
-    deeper = {
-        other[len(path)]
-        for other in explained
-        if len(other) > len(path) and other[: len(path)] == path
-    }
-    return bool(unexpected & deeper)
+def _choices(error: Any) -> list[str]:
+    """The keys of which exactly one must be there, where the error is about such a choice."""
+    branches = error.validator_value if error.validator == "oneOf" else ()
+    required = [branch.get("required", ()) for branch in branches]
+    return [keys[0] for keys in required] if all(len(keys) == 1 for keys in required) else []
 
 
-def _problems(error: Any, document: YamlDocument) -> Iterator[Problem]:
+def _has_wrong_choice(error: Any) -> bool:
+    choices = _choices(error)
+    return bool(choices) and sum(key in error.instance for key in choices) != 1
+
+
+def _key_problems(
+    error: Any, document: YamlDocument, explained: set[tuple[Any, ...]]
+) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
-    name = ".".join(str(step) for step in path)
-    if error.validator in _ABOUT_KEYS:
-        allowed = sorted(_allowed_keys(error.schema))
-        for key in _UNEXPECTED.findall(error.message.partition("(")[2]):
-            yield Problem(
-                message=f"unknown key {key!r}",
-                location=document.location((*path, key)),
-                field=name,
-                allowed=", ".join(allowed),
-                action=did_you_mean(key, allowed),
-            )
-        return
-    allowed_values = (
-        [str(v) for v in error.schema.get("enum", ())] if error.validator == "enum" else []
-    )
+    allowed = sorted(_allowed_keys(error.schema))
+    below = {other[len(path)] for other in explained if _is_below(other, path)}
+    for key in _unexpected(error):
+        known = key in allowed
+        if key in below or (known and (below or path in explained)):
+            continue
+        yield Problem(
+            message=f"the key {key!r} does not belong here" if known else f"unknown key {key!r}",
+            location=document.location((*path, key)),
+            field=_field(path),
+            allowed="" if known else ", ".join(allowed),
+            action="correct the `type` of the entry, or remove the key"
+            if known
+            else did_you_mean(key, allowed),
+        )
+
+
+def _is_below(other: tuple[Any, ...], path: tuple[Any, ...]) -> bool:
+    return len(other) > len(path) and other[: len(path)] == path
+
+
+def _unexpected(error: Any) -> list[str]:
+    """The keys that an error names: "... ('a', 'b' were unexpected)"."""
+    listed = re.sub(r" (was|were) unexpected\)$", ",)", error.message.partition(" (")[2])
+    return list(ast.literal_eval(f"({listed}"))
+
+
+def _value_problem(error: Any, document: YamlDocument) -> Problem:
+    path = tuple(error.absolute_path)
+    allowed = [str(v) for v in error.validator_value] if error.validator == "enum" else []
     received = error.instance if not isinstance(error.instance, dict | list) else ""
-    yield Problem(
+    if choices := _choices(error):
+        received = ", ".join(key for key in choices if key in error.instance) or "none"
+    return Problem(
         message=_message(error),
         location=document.location(path),
-        field=name,
+        field=_field(path),
         received=str(received),
-        allowed=", ".join(allowed_values),
-        action=did_you_mean(str(error.instance), allowed_values) if allowed_values else "",
+        allowed=", ".join(allowed or choices),
+        action=did_you_mean(str(error.instance), allowed),
     )
+
+
+def _field(path: tuple[Any, ...]) -> str:
+    return ".".join(str(step) for step in path)
 
 
 def _message(error: Any) -> str:
@@ -100,9 +125,18 @@ def _message(error: Any) -> str:
         case "type":
             return f"must be of type {error.validator_value}"
         case "required":
-            return str(error.message).replace("is a required property", "is missing")
+            return f"{_missing(error)!r} is missing"
+        case "oneOf" if _choices(error):
+            return "needs exactly one of these keys"
         case _:
             return str(error.message)
+
+
+def _missing(error: Any) -> str:
+    key = str(next(key for key in error.validator_value if key not in error.instance))
+    # The schema asks for what belongs to a logical type also where there is none.
+    is_of_a_type = key in ("items", "map") and "logicalType" not in error.instance
+    return "logicalType" if is_of_a_type else key
 
 
 def _allowed_keys(schema: Any) -> set[str]:

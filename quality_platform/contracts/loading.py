@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,76 @@ def _own_problems(document: YamlDocument) -> list[Problem]:
                     f"the property {entry['name']!r} needs a logicalType", document.location(path)
                 )
             )
-    return problems
+    return problems or [*_name_problems(document), *_relationship_problems(document)]
+
+
+def _name_problems(document: YamlDocument) -> Iterator[Problem]:
+    """Names that stand twice. Engines do not tell `id` from `ID`, so neither does this."""
+    objects = document.data["schema"]
+    yield from _doubles(document, ("schema",), [entry["name"].casefold() for entry in objects])
+    for n, entry in enumerate(objects):
+        columns, path = entry.get("properties") or (), ("schema", n, "properties")
+        if not columns:
+            yield Problem("an object needs properties", document.location(("schema", n)), "schema")
+        names = [column["name"].casefold() for column in columns]
+        sources = [column.get("physicalName") or column["name"] for column in columns]
+        yield from _doubles(document, path, names if len(set(names)) < len(names) else sources)
+
+
+def _doubles(
+    document: YamlDocument, path: PathInDocument, names: Sequence[str]
+) -> Iterator[Problem]:
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            yield Problem(
+                "two entries have the same name",
+                document.location((*path, n)),
+                received=name,
+                allowed="names that differ in more than upper and lower case, of different columns "
+                "of the source",
+            )
+
+
+def _relationship_problems(document: YamlDocument) -> Iterator[Problem]:
+    for path, object_name, column, link in _links(document):
+        if message := _link_problem(link, object_name, column, document.data["schema"]):
+            yield Problem(
+                message,
+                document.location(path),
+                "relationships",
+                received=f"from {link.get('from', column)} to {link['to']}",
+                allowed="object.column, or schema/ID/properties/ID within the file",
+            )
+
+
+def _links(
+    document: YamlDocument,
+) -> Iterator[tuple[PathInDocument, str, str | None, Mapping[str, Any]]]:
+    """Every relationship: where it stands, in which object and column, and what it says."""
+    for n, entry in enumerate(document.data["schema"]):
+        places: list[tuple[PathInDocument, str | None, Mapping[str, Any]]]
+        places = [(("schema", n), None, entry)]
+        for m, column in enumerate(entry.get("properties") or ()):
+            places.append((("schema", n, "properties", m), column["name"], column))
+        for path, name, holder in places:
+            for k, link in enumerate(holder.get("relationships") or ()):
+                yield (*path, "relationships", k), entry["name"], name, link
+
+
+def _link_problem(
+    link: Mapping[str, Any], object_name: str, column: str | None, objects: list[Any]
+) -> str:
+    """What is wrong with a relationship; "" where nothing is."""
+    start, targets = _ends(link, column, objects)
+    if None in start or None in targets:
+        return "a reference leads nowhere"
+    if {end[0] for end in start if end} - {"", object_name}:
+        return "a foreign key starts at the object in which it stands"
+    if len(start) != len(targets):
+        return "a foreign key has as many columns on one side as on the other"
+    if len({end[0] for end in targets if end}) > 1:
+        return "a foreign key refers to one object"
+    return ""
 
 
 def _columns(objects: list[Any]) -> Iterator[tuple[PathInDocument, Mapping[str, Any]]]:
@@ -158,27 +227,49 @@ def _relationships(
     document: YamlDocument, path: PathInDocument, object_name: str, column: str | None
 ) -> Iterator[Relationship]:
     for n, entry in enumerate(_at(document, path).get("relationships") or ()):
-        location = document.location((*path, "relationships", n))
-        start = column if column is not None else entry["from"]
-        columns = tuple(_reference(part)[1] for part in _listed(start))
-        targets = [_reference(part) for part in _listed(entry["to"])]
+        start, targets = _ends(entry, column, document.data["schema"])
+        ends = [(a, b) for a, b in zip(start, targets, strict=True) if a and b]
         yield Relationship(
-            columns=columns,
-            to_object=targets[0][0] or object_name,
-            to_columns=tuple(name for _, name in targets),
-            location=location,
+            columns=tuple(name for (_, name), _ in ends),
+            to_object=ends[0][1][0] or object_name,
+            to_columns=tuple(name for _, (_, name) in ends),
+            location=document.location((*path, "relationships", n)),
             custom=custom_properties(entry),
         )
+
+
+End = tuple[str, str] | None
+"""Object and column at one end of a relationship; None where a reference leads nowhere."""
+
+
+def _ends(
+    link: Mapping[str, Any], column: str | None, objects: list[Any]
+) -> tuple[list[End], list[End]]:
+    """The ends of a relationship, of the columns themselves and of what they refer to."""
+    targets = [_reference(part, objects) for part in _listed(link["to"])]
+    if column is not None:
+        return [("", column)], targets
+    return [_reference(part, objects) for part in _listed(link["from"])], targets
 
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _reference(text: str) -> tuple[str, str]:
-    """Object and column of `object.column`, `column`, or `schema/object/properties/column`."""
-    if "/" in text:
-        parts = text.rpartition("#")[2].strip("/").split("/")
-        return parts[1], parts[3]
-    object_name, _, column = text.rpartition(".")
-    return object_name, column
+def _reference(text: str, objects: list[Any]) -> End:
+    """Object and column of `object.column`, or of `schema/ID/properties/ID`."""
+    if "/" not in text:
+        object_name, _, column = text.rpartition(".")
+        return object_name, column
+    match text.strip("/").split("/"):
+        case ["schema", object_id, "properties", column_id]:
+            found = [
+                (entry["name"], column["name"])
+                for entry in objects
+                if entry.get("id", entry["name"]) == object_id
+                for column in entry.get("properties") or ()
+                if column.get("id", column["name"]) == column_id
+            ]
+            return found[0] if found else None
+        case _:
+            return None

@@ -78,15 +78,17 @@ def _arrow_type(column: Property) -> pa.DataType | Problem:
     physical = _SYNONYMS.get(written, written) or fitting[0]
     if decimal := _DECIMAL.fullmatch(physical):
         precision, scale = int(decimal[1]), int(decimal[2])
-        if "decimal" in fitting and scale <= precision <= 38:
+        if "decimal" in fitting and scale <= precision <= 38 and precision:
             return pa.decimal128(precision, scale)
-    if physical not in fitting:
+    if physical not in fitting or physical == "decimal":
         return _problem(column, "physicalType", column.physical_type, fitting)
     return _PHYSICAL[physical]
 
 
 def _problem(column: Property, key: str, received: str, allowed: tuple[str, ...]) -> Problem:
-    shown = [name if name != "decimal" else "decimal(P,S) with S <= P <= 38" for name in allowed]
+    shown = [
+        name if name != "decimal" else "decimal(P,S) with S <= P, 1 <= P <= 38" for name in allowed
+    ]
     return Problem(
         message=f"the column {column.name!r} has a {key} that is not supported here",
         location=column.location,

@@ -14,6 +14,7 @@ from quality_platform.errors import ConfigurationError, Location
 PathInDocument = tuple[str | int, ...]
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def load_yaml(path: Path) -> YamlDocument:
     """Reads a YAML file.
 
     Raises:
-        ConfigurationError: there is no such file, it is no YAML, or a key stands twice.
+        ConfigurationError: there is no such file, it is no YAML, a key is no text or stands twice.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -62,6 +63,7 @@ def load_yaml(path: Path) -> YamlDocument:
 
 def parse_yaml(text: str, path: Path) -> YamlDocument:
     """Parses YAML; `path` is what the locations name. Errors as `load_yaml`."""
+    _refuse_control_characters(text, path)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -80,6 +82,20 @@ def parse_yaml(text: str, path: Path) -> YamlDocument:
     return YamlDocument(path, data, places)
 
 
+def _refuse_control_characters(text: str, path: Path) -> None:
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if found:
+        before = text[: found.start()]
+        raise ConfigurationError(
+            "not valid YAML: a control character",
+            location=Location(
+                str(path), before.count("\n") + 1, found.start() - before.rfind("\n")
+            ),
+            received=f"U+{ord(found[0]):04X}",
+            action='write it as an escape within double quotes, such as "\\x00"',
+        )
+
+
 class _Builder:
     """Builds plain values from composed nodes and notes where each stands."""
 
@@ -87,49 +103,83 @@ class _Builder:
         self._path = path
         self._places = places
         self._scalars = yaml.constructor.SafeConstructor()
+        self._open: list[yaml.Node] = []
+        self._flattened: set[yaml.Node] = set()
 
     def value(self, node: yaml.Node, path: PathInDocument) -> Any:
         self._places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if node.tag not in _COLLECTIONS:
+            raise self._not_plain(node)
+        if node in self._open:
+            raise ConfigurationError("the alias stands within itself", location=self._at(node))
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, path)
             return [self.value(child, (*path, n)) for n, child in enumerate(node.value)]
-        return self._scalar(node)
+        finally:
+            self._open.pop()
 
     def _scalar(self, node: yaml.Node) -> Any:
         if node.tag == "tag:yaml.org,2002:timestamp":
             return node.value
         try:
             return self._scalars.construct_object(node)
-        except (yaml.constructor.ConstructorError, ValueError) as error:
-            raise ConfigurationError(
-                f"not a plain YAML value: {node.tag}", location=self._at(node)
-            ) from error
+        except (yaml.constructor.ConstructorError, ValueError, KeyError) as error:
+            raise self._not_plain(node) from error
 
-    def _mapping(self, node: yaml.MappingNode, path: PathInDocument) -> dict[Any, Any]:
-        self._refuse_double_keys(node)
-        # Brings in what `<<` merges, before the node's own keys, which so win.
-        self._scalars.flatten_mapping(node)
-        result: dict[Any, Any] = {}
+    def _mapping(self, node: yaml.MappingNode, path: PathInDocument) -> dict[str, Any]:
+        self._flatten(node)
+        result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self._scalar(key_node)
+            key = self._key(key_node)
             # The key's place, not the value's: a nested value may begin lines below.
             mark = key_node.start_mark
             self._places[(*path, key)] = (mark.line + 1, mark.column + 1)
             result[key] = self.value(value_node, (*path, key))
         return result
 
+    def _key(self, node: yaml.Node) -> str:
+        key = self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
+        if not isinstance(key, str):
+            raise ConfigurationError(
+                "a key must be text",
+                location=self._at(node),
+                received=node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping",
+                action="quote it: YAML reads words such as `on`, `no` and numbers otherwise",
+            )
+        return key
+
+    def _flatten(self, node: yaml.MappingNode) -> None:
+        """Brings in what `<<` merges, before the node's own keys, which so win."""
+        # An alias leads to the same node again, which then has keys twice, and rightly so.
+        if node in self._flattened:
+            return
+        self._refuse_double_keys(node)
+        try:
+            self._scalars.flatten_mapping(node)
+        except yaml.constructor.ConstructorError as error:
+            raise ConfigurationError(
+                f"not valid YAML: {error.problem}", location=self._at(node)
+            ) from error
+        self._flattened.add(node)
+
     def _refuse_double_keys(self, node: yaml.MappingNode) -> None:
-        seen: set[Any] = set()
+        seen: set[str] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
-            key = self._scalar(key_node)
+            key = self._key(key_node)
             if key in seen:
                 raise ConfigurationError(
                     f"the key {key!r} stands twice", location=self._at(key_node)
                 )
             seen.add(key)
+
+    def _not_plain(self, node: yaml.Node) -> ConfigurationError:
+        return ConfigurationError(f"not a plain YAML value: {node.tag}", location=self._at(node))
 
     def _at(self, node: yaml.Node) -> Location:
         return Location(str(self._path), node.start_mark.line + 1, node.start_mark.column + 1)

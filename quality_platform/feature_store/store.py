@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,9 @@ _YAML_HEAD = """\
 # Written by quality-platform whenever it applies feature views; changes are lost.
 # Do not run `feast apply` here: it would delete the views, which no file beside this one defines.
 """
+
+_LOCK_SECONDS = 120
+"""How long to wait for other processes that change the registry."""
 
 _QUOTES = "'\""
 """What a KeyError puts around its message."""
@@ -62,11 +65,11 @@ def apply_views(settings: StoreSettings, views: Sequence[FeatureViewDefinition])
         MaterializationError: a definition does not fit Feast, or Feast failed.
     """
     with _feast("the feature views cannot be applied"):
-        store = open_store(settings)
-        objects = feast_objects(views)
-        _keep_history(store, objects)
-        store.apply(objects)
-        _write_feature_store_yaml(settings)
+        store, objects = open_store(settings), feast_objects(views)
+        with _alone(settings):
+            _keep_history(store, objects)
+            store.apply(objects)
+            _write_feature_store_yaml(settings)
 
 
 def materialize(
@@ -100,7 +103,8 @@ def materialize(
         online_store = store.provider.online_store
         written = write_latest(online_store, store.config, registered, snapshot, (first, last))
         if written and (first, last) not in registered.materialization_intervals:
-            store.registry.apply_materialization(registered, store.project, first, last)
+            with _alone(settings):
+                store.registry.apply_materialization(registered, store.project, first, last)
         return written
 
 
@@ -180,6 +184,19 @@ def _feast(failing: str) -> Iterator[None]:
                 f"{failing}: {str(error).strip(_QUOTES) or type(error).__name__}",
                 action="apply the views first, and check the registry and the online store",
             ) from error
+
+
+@contextmanager
+def _alone(settings: StoreSettings) -> Iterator[None]:
+    """Keeps other processes from changing the registry meanwhile.
+
+    Feast makes the registry's tables and changes its rows without a lock. SQLite's own lock on an
+    empty file beside the registry works on every system, and ends with its process.
+    """
+    file = settings.registry.with_name(f"{settings.registry.name}.lock")
+    with closing(sqlite3.connect(file, timeout=_LOCK_SECONDS)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def _keep_history(store: FeatureStore, objects: Sequence[Any]) -> None:

@@ -13,9 +13,9 @@ from quality_platform.flows.outcomes import merged
 from quality_platform.flows.platform import ContractedTable, FeatureTable, Platform
 from quality_platform.flows.publishing import UNCONFORMED
 from quality_platform.flows.samples import Samples, add_all
-from quality_platform.lake.commits import load_of
+from quality_platform.lake.commits import attempt_of
 from quality_platform.lake.query import duckdb_session
-from quality_platform.lake.reading import files_of, snapshot_of
+from quality_platform.lake.reading import files_of, published_snapshot, snapshot_of
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.row_rules import ReferenceKeys
 
@@ -33,7 +33,7 @@ def audit_table(
     """
     table = platform.contracted(name)
     main = platform.lake.table(table.identifier)
-    snapshot = snapshot_of(main)
+    snapshot = published_snapshot(main)
     if snapshot is None:
         raise TableNotFoundError(f"nothing has been published to {table.identifier} yet")
     published = files_of(main, snapshot.snapshot_id)
@@ -60,13 +60,17 @@ class _Audit:
         return self._judged(Scope.GATE, good, held)
 
     def loads(self, published: Sequence[str]) -> list[tuple[list[str], list[str]]]:
-        """Published and quarantined files of every load that has rows in the table."""
+        """Published and quarantined files of every load that has rows in the table.
+
+        A table without rows is a batch without rows.
+        """
         quarantine = self._platform.lake.find_table(self._table.quarantine_identifier)
         head = snapshot_of(quarantine) if quarantine is not None else None
         held = files_of(quarantine, head.snapshot_id) if quarantine is not None and head else []
-        by_load = _by_load(published)
-        held_by_load = _by_load(held)
-        return [(files, held_by_load.get(load, [])) for load, files in by_load.items()]
+        # By attempt: a load that was published twice, with another between, was read twice.
+        by_attempt, held_by_attempt = _by_attempt(published), _by_attempt(held)
+        batches = [(files, held_by_attempt.get(a, [])) for a, files in by_attempt.items()]
+        return batches or [([], [])]
 
     def _judged(
         self, scope: Scope, good: Sequence[str], held: Sequence[str]
@@ -99,8 +103,8 @@ def _belongs(spec: CheckSpec, scope: Scope) -> bool:
     return spec.scope is scope
 
 
-def _by_load(files: Sequence[str]) -> dict[str, list[str]]:
+def _by_attempt(files: Sequence[str]) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
     for file in sorted(files):
-        grouped.setdefault(load_of(file), []).append(file)
+        grouped.setdefault(attempt_of(file), []).append(file)
     return grouped

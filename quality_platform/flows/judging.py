@@ -25,7 +25,7 @@ from quality_platform.checks.specs import (
 from quality_platform.errors import EngineError
 from quality_platform.flows.platform import ContractedTable, Platform
 from quality_platform.flows.samples import Samples
-from quality_platform.lake.reading import files_of, snapshot_of
+from quality_platform.lake.reading import files_of, published_snapshot
 from quality_platform.validation.engine_outcomes import EngineOutcome
 from quality_platform.validation.row_rules import ReferenceKeys, RowRules
 
@@ -51,7 +51,7 @@ class Pins:
         files: dict[str, list[str]] = {}
         for name in names:
             table = platform.lake.find_table(platform.contracted(name).identifier)
-            snapshot = snapshot_of(table) if table is not None else None
+            snapshot = published_snapshot(table)
             if table is not None and snapshot is not None:
                 snapshots[name] = snapshot.snapshot_id
                 files[name] = files_of(table, snapshot.snapshot_id)

@@ -15,7 +15,7 @@ from quality_platform.flows.publishing import LakeTables, Load, LoadPlan
 from quality_platform.flows.recording import recorded, starting_over
 from quality_platform.flows.staging import Staging
 from quality_platform.lake.position import Position
-from quality_platform.lake.reading import rows_of, snapshot_of
+from quality_platform.lake.reading import published_snapshot, rows_of
 from quality_platform.sources.csv_files import CsvFormat, CsvSource
 from quality_platform.sources.files import find_files
 from quality_platform.sources.protocol import SourceFile
@@ -33,24 +33,30 @@ def load_table(
         LakeError: the lake cannot be used.
     """
     table = platform.tables[name]
-    with recorded(platform, name, run_id) as record:
-        return record(starting_over(lambda: _load_new_files(platform, table, run_id, progress)))
+    loads: list[LoadOutcome] = []
+    with recorded(platform, name, run_id, loads) as record:
+        return record(
+            starting_over(lambda: _load_new_files(platform, table, run_id, progress, loads))
+        )
 
 
 def _load_new_files(
-    platform: Platform, table: SourceTable, run_id: str, progress: Progress
+    platform: Platform,
+    table: SourceTable,
+    run_id: str,
+    progress: Progress,
+    loads: list[LoadOutcome],
 ) -> TableOutcome:
+    """Adds to `loads`, which keeps what was published before another run was faster."""
     files = source_files(platform, table)
     tables = LakeTables.of(platform, table)
     new = new_files(table, files, tables.position)
     pins = Pins.of(platform, table.references)
-    outcomes: list[LoadOutcome] = []
     for batch in _batches(table, new):
-        outcome = _load_batch(platform, table, batch, pins, run_id, progress)
-        outcomes.append(outcome)
-        if outcome.blocked:
+        loads.append(_load_batch(platform, table, batch, pins, run_id, progress))
+        if loads[-1].blocked:
             break
-    return outcome_of(platform, table, run_id, outcomes, pins)
+    return outcome_of(platform, table, run_id, loads, pins)
 
 
 def source_files(platform: Platform, table: SourceTable) -> dict[str, SourceFile]:
@@ -165,7 +171,7 @@ def outcome_of(
     pins: Pins,
 ) -> TableOutcome:
     """The outcome of a run from the outcomes of its loads, and the table as it is now."""
-    snapshot = snapshot_of(platform.lake.table(table.identifier))
+    snapshot = published_snapshot(platform.lake.table(table.identifier))
     blocked = any(load.blocked for load in loads)
     return TableOutcome(
         table=table.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow as pa
@@ -12,11 +13,12 @@ from quality_platform.feature_store.definitions import (
     FeatureViewDefinition,
     StoreSettings,
 )
+from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.outcomes import MaterializationOutcome, Progress, silent
 from quality_platform.flows.platform import FeatureTable, Platform
 from quality_platform.flows.recording import recorded
 from quality_platform.history.records import latest_runs
-from quality_platform.lake.reading import snapshot_of
+from quality_platform.lake.reading import published_snapshot
 
 
 def materialize_feature_view(
@@ -28,15 +30,14 @@ def materialize_feature_view(
         MaterializationError: the view has nothing published, or Feast failed.
     """
     view = platform.feature_tables[name]
-    with recorded(platform, name, run_id) as record:
+    with recorded(platform, f"online.{name}", run_id) as record:
         return record(_materialize(platform, view, run_id, progress))
 
 
 def _materialize(
     platform: Platform, view: FeatureTable, run_id: str, progress: Progress
 ) -> MaterializationOutcome:
-    table = platform.lake.find_table(view.identifier)
-    snapshot = snapshot_of(table) if table is not None else None
+    snapshot = published_snapshot(platform.lake.find_table(view.identifier))
     if snapshot is None:
         raise MaterializationError(
             f"nothing has been published to {view.identifier} yet",
@@ -45,13 +46,29 @@ def _materialize(
         )
     if _is_materialized(platform, view.name, snapshot.snapshot_id):
         return MaterializationOutcome(view.name, run_id, "nothing_new", 0, snapshot.snapshot_id)
+    _require_no_drift(platform, view)
     from quality_platform.feature_store.store import apply_views, materialize
 
     settings, definition = store_settings(platform), feature_view_definition(view)
     progress("materializing", f"snapshot {snapshot.snapshot_id}")
     apply_views(settings, [feature_view_definition(v) for v in platform.feature_tables.values()])
-    rows = materialize(settings, definition, None, None)
+    # Pinned to the snapshot that the record names: main may move meanwhile.
+    pinned = replace(settings, refs={view.identifier: str(snapshot.snapshot_id)})
+    rows = materialize(pinned, definition, None, None)
     return MaterializationOutcome(view.name, run_id, "materialized", rows, snapshot.snapshot_id)
+
+
+def _require_no_drift(platform: Platform, view: FeatureTable) -> None:
+    """A drift test of severity error stops every materialization, not only that of its own run."""
+    drifted = [result for result in drift_results(platform, view) if result.blocks]
+    if drifted:
+        raise MaterializationError(
+            f"the drift test of {view.identifier} failed",
+            location=view.location,
+            field="drift",
+            received="; ".join(f"{r.spec.columns[0]}: {r.message}" for r in drifted),
+            action="correct the data, move the reference period, or set drift.severity: warning",
+        )
 
 
 def _is_materialized(platform: Platform, name: str, snapshot_id: int) -> bool:

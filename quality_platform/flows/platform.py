@@ -22,6 +22,7 @@ from quality_platform.config.models import (
 from quality_platform.contracts.loading import load_contract
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.contracts.schemas import arrow_schema
+from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import (
     ConfigurationError,
     ContractError,
@@ -29,6 +30,7 @@ from quality_platform.errors import (
     Problem,
     QualityPlatformError,
     RunnerFileError,
+    StorageError,
 )
 from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
@@ -139,21 +141,37 @@ class Platform:
 
     @cached_property
     def lake(self) -> Lake:
-        """The lake; connects on first use."""
+        """The lake; connects on first use.
+
+        Raises:
+            StorageError: the folder of the warehouse or of the catalog cannot be made.
+        """
         config = self.runner.config.lake
         warehouse = config.warehouse
         if "://" not in warehouse:
             folder = self.runner.resolve(warehouse)
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder(folder, "warehouse")
             warehouse = folder.as_uri()
         uri = config.catalog.uri.get_secret_value()
         if uri.startswith("sqlite:///"):
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(Path(uri.removeprefix("sqlite:///")).parent, "catalog")
         return Lake(
             config.catalog.name,
             {"type": config.catalog.type, "uri": uri, "warehouse": warehouse},
             self.runner.location("lake", "catalog"),
         )
+
+    def _make_folder(self, folder: Path, key: str) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the folder cannot be made: {error.strerror}",
+                location=self.runner.location("lake", key),
+                field=f"lake.{key}",
+                received=folder,
+                action="correct the path, or remove what is in its way",
+            ) from error
 
     @property
     def engine(self) -> EngineSettings:
@@ -183,6 +201,7 @@ class Platform:
                 f"there is no table or feature view {name!r}",
                 location=self.runner.location("tables"),
                 allowed=", ".join([*self.tables, *self.feature_tables]),
+                action=did_you_mean(name, [*self.tables, *self.feature_tables]),
             )
         return found
 

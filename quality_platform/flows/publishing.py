@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.results import CheckResult
 from quality_platform.checks.specs import Severity
-from quality_platform.errors import AccountingError
+from quality_platform.errors import AccountingError, ConcurrentLoadError
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.outcomes import LoadOutcome, Progress
 from quality_platform.flows.platform import ContractedTable, Platform
@@ -202,8 +203,16 @@ class Load:
         """Keeps the batch on branches for inspection; main and the quarantine stay as they are."""
         lake, summary = self.platform.lake, self._summary(outcome)
         branch = audit_branch(outcome.load_id)
+        self._remove_older_branches()
         commits.stage_on_branch(lake, self.tables.quarantine, branch, staging.held_files, summary)
-        commits.stage_on_branch(lake, self.tables.main, branch, staging.good_files, summary)
+        commits.stage_on_branch(
+            lake,
+            self.tables.main,
+            branch,
+            staging.good_files,
+            summary,
+            replace=self.plan.replace,
+        )
         self.progress("blocked", f"staged for inspection on branch {branch}")
         return replace(outcome, branch=branch)
 
@@ -231,8 +240,9 @@ class Load:
         )
         commits.assert_accounted(outcome.rows_read, main, held)
         self.progress("published", f"snapshot {main.snapshot_id}")
-        for table in (self.tables.main, self.tables.quarantine):
-            commits.remove_branch(lake, table, audit_branch(outcome.load_id))
+        # The load is published, whatever becomes of the branches: the next one removes them too.
+        with suppress(ConcurrentLoadError):
+            self._remove_older_branches()
         return replace(
             outcome,
             rows_published=int(summary_of(main).get("added-records", 0)),
@@ -241,7 +251,25 @@ class Load:
             quarantine_snapshot_id=held.snapshot_id if held else None,
         )
 
+    def _remove_older_branches(self) -> None:
+        """Removes blocked loads: this one is newer, and a run stops at the first that is blocked.
+
+        One of other versions of the same files would otherwise wait for ever.
+        """
+        for table in (self.tables.main, self.tables.quarantine):
+            for branch in audit_branches(table):
+                commits.remove_branch(self.platform.lake, table, branch)
+
+
+AUDIT = "audit-"
+"""What the names of branches with blocked loads begin with."""
+
 
 def audit_branch(load_id: str) -> str:
     """The branch that holds a blocked load for inspection."""
-    return f"audit-{load_id}"
+    return f"{AUDIT}{load_id}"
+
+
+def audit_branches(table: Table) -> tuple[str, ...]:
+    """The branches of a table that hold blocked loads."""
+    return tuple(sorted(name for name in table.refs() if name.startswith(AUDIT)))

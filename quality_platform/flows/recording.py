@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from quality_platform.checks.results import Verdict
 from quality_platform.errors import ConcurrentLoadError, LakeError, QualityPlatformError
-from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
+from quality_platform.flows.outcomes import (
+    LoadOutcome,
+    MaterializationOutcome,
+    TableOutcome,
+    merged,
+)
 from quality_platform.flows.platform import Platform
 from quality_platform.history.records import RunRecord, record_run
 
-ATTEMPTS = 8
-"""How often a flow starts over after another run was faster."""
+ATTEMPTS = 20
+"""How often a flow is tried before it gives up: another run is faster once for every file."""
+
+LONGEST_PAUSE_SECONDS = 2.0
+"""The longest pause after another run was faster; the first one is about a tenth of a second."""
 
 Outcome = TypeVar("Outcome", TableOutcome, MaterializationOutcome)
 Anything = TypeVar("Anything")
 
 
 def starting_over(flow: Callable[[], Anything]) -> Anything:
-    """Runs a flow again from the new position when another run was faster."""
-    for _ in range(ATTEMPTS - 1):
+    """Runs a flow again from the new position when another run was faster.
+
+    It waits longer each time, and not for the same time as another that waits: two runs that start
+    over at once would only stop each other again.
+    """
+    for attempt in range(ATTEMPTS - 1):
         with suppress(ConcurrentLoadError):
             return flow()
+        pause = min(0.1 * 2**attempt, LONGEST_PAUSE_SECONDS)
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
     return flow()
 
 
 @contextmanager
-def recorded(platform: Platform, name: str, run_id: str) -> Iterator[Callable[[Outcome], Outcome]]:
+def recorded(
+    platform: Platform, name: str, run_id: str, loads: Sequence[LoadOutcome] = ()
+) -> Iterator[Callable[[Outcome], Outcome]]:
     """Records the outcome that is passed to the function it gives, or the error that ends it.
 
-    A run that found nothing new is no event: it leaves no record.
+    `loads` are those that were published before the error; the list may be filled meanwhile. A run
+    that found nothing new is no event: it leaves no record.
     """
     started = datetime.now(UTC)
 
@@ -44,35 +64,52 @@ def recorded(platform: Platform, name: str, run_id: str) -> Iterator[Callable[[O
     try:
         yield record
     except QualityPlatformError as error:
-        run = RunRecord(name, run_id, "failed", started, datetime.now(UTC), message=str(error))
+        done = _before_the_error(name, run_id, loads)
+        run = replace(_table_run(name, started, done), state="failed", message=str(error))
         # The lake may be what failed; the error itself matters more than its record.
         with suppress(LakeError):
-            starting_over(lambda: record_run(platform.lake, run))
+            record_run(platform.lake, run, done.results)
         raise
 
 
 def _record_outcome(
     platform: Platform, name: str, started: datetime, outcome: TableOutcome | MaterializationOutcome
 ) -> None:
-    ended = datetime.now(UTC)
-    if isinstance(outcome, MaterializationOutcome):
-        run = RunRecord(
-            table=f"online.{name}",
-            run_id=outcome.run_id,
-            state=outcome.state,
-            started_at=started,
-            ended_at=ended,
-            rows_published=outcome.rows,
-            snapshot_id=outcome.snapshot_id,
-        )
-        starting_over(lambda: record_run(platform.lake, run))
+    if isinstance(outcome, TableOutcome):
+        record_run(platform.lake, _table_run(name, started, outcome), outcome.results)
         return
     run = RunRecord(
         table=name,
         run_id=outcome.run_id,
         state=outcome.state,
         started_at=started,
-        ended_at=ended,
+        ended_at=datetime.now(UTC),
+        rows_published=outcome.rows,
+        snapshot_id=outcome.snapshot_id,
+    )
+    record_run(platform.lake, run)
+
+
+def _before_the_error(name: str, run_id: str, loads: Sequence[LoadOutcome]) -> TableOutcome:
+    return TableOutcome(
+        table=name,
+        identifier="",
+        run_id=run_id,
+        state="published",
+        loads=tuple(loads),
+        results=merged([load.results for load in loads]),
+        snapshot_id=loads[-1].snapshot_id if loads else None,
+        total_rows=0,
+    )
+
+
+def _table_run(name: str, started: datetime, outcome: TableOutcome) -> RunRecord:
+    return RunRecord(
+        table=name,
+        run_id=outcome.run_id,
+        state=outcome.state,
+        started_at=started,
+        ended_at=datetime.now(UTC),
         rows_read=outcome.rows_read,
         rows_published=outcome.rows_published,
         rows_quarantined=outcome.rows_quarantined,
@@ -82,4 +119,3 @@ def _record_outcome(
         checks_in_error=outcome.count(Verdict.ERROR),
         snapshot_id=outcome.snapshot_id,
     )
-    starting_over(lambda: record_run(platform.lake, run, outcome.results))

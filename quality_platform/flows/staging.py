@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.specs import CheckSpec, Severity
+from quality_platform.checks.wording import reason_text
 from quality_platform.flows.samples import Samples
 from quality_platform.ingest.conform import BadCell, conform, positions
 from quality_platform.ingest.source_lines import SourceLines
@@ -70,6 +71,7 @@ class Staging:
     def __enter__(self) -> Staging:
         self._scratch = tempfile.TemporaryDirectory(prefix="quality-platform-")
         self._lines = SourceLines(Path(self._scratch.name) / "lines.arrow")
+        self._writers: list[RollingWriter] = []
         self._good = self._writer(self.table)
         self._held = self._writer(self.quarantine)
         return self
@@ -80,7 +82,9 @@ class Staging:
 
     def _writer(self, table: Table, part: str = "") -> RollingWriter:
         prefix = f"{self.provenance.load_id}-{self.provenance.attempt}{part}"
-        return RollingWriter(table, prefix, self.target_bytes)
+        writer = RollingWriter(table, prefix, self.target_bytes)
+        self._writers.append(writer)
+        return writer
 
     def add_records(self, batch: SourceBatch, file: str) -> None:
         """Conforms, checks and splits the records of one batch of a source."""
@@ -218,19 +222,31 @@ class Staging:
             keep[here] = False
             good.write(rows.filter(pa.array(keep)))
             if here:
-                pairs = [broken[n + offset] for n in here]
+                taken = _plain(rows.take(pa.array(here)))
                 files, lines = self._lines.at([start + offset + n for n in here])
-                taken = HeldRows(
-                    rows=_plain(rows.take(pa.array(here))),
-                    reasons=[
-                        Reasons(*(tuple(part) for part in zip(*p, strict=True))) for p in pairs
-                    ],
+                found = HeldRows(
+                    rows=taken,
+                    reasons=self._late_reasons(taken, [broken[n + offset] for n in here]),
                     files=files,
                     lines=lines,
                     raw=[None] * len(here),
                 )
-                held.write(quarantine_batch(taken, self.provenance))
+                held.write(quarantine_batch(found, self.provenance))
             offset += rows.num_rows
+
+    def _late_reasons(
+        self, rows: pa.RecordBatch, broken: Sequence[Sequence[tuple[str, str]]]
+    ) -> list[Reasons]:
+        """The reasons of rows that a check on the batch holds, with the warnings that they break."""
+        masks = self.rules.masks(rows)
+        warnings = {
+            row: tuple(self.rules.specs[n].name for n in rules)
+            for row, rules in masks.rules_by_row()
+        }
+        return [
+            Reasons(tuple(n for n, _ in pairs), tuple(t for _, t in pairs), warnings.get(row, ()))
+            for row, pairs in enumerate(broken)
+        ]
 
     def _amend_held(
         self, by_file: Mapping[str, Mapping[int, list[tuple[str, str]]]], held: RollingWriter
@@ -251,15 +267,8 @@ class Staging:
 
     def discard(self) -> None:
         """Deletes all files: the load came to nothing."""
-        self.close()
-        for table, files in ((self.table, self.good_files), (self.quarantine, self.held_files)):
-            for file in files:
-                delete_file(table, file)
-
-
-def reason_text(spec: CheckSpec) -> str:
-    """Why a row is held, for people."""
-    return spec.description or f"breaks {spec.name}"
+        for writer in self._writers:
+            writer.discard()
 
 
 def _conform_reasons(bad_cells: Sequence[BadCell]) -> dict[int, Reasons]:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.publishing import audit_branches
 from quality_platform.history.records import latest_runs
 from quality_platform.lake import commits
 from quality_platform.lake.position import Position
-from quality_platform.lake.reading import batches_of, rows_of, snapshot_of
+from quality_platform.lake.reading import batches_of, published_snapshot, rows_of, snapshot_of
 from quality_platform.quarantine.records import META_COLUMNS
 
 
@@ -48,7 +49,7 @@ def table_statuses(platform: Platform) -> list[TableStatus]:
 
 def _status(platform: Platform, table: ContractedTable, run: dict[str, Any] | None) -> TableStatus:
     main = platform.lake.find_table(table.identifier)
-    snapshot = snapshot_of(main) if main is not None else None
+    snapshot = published_snapshot(main)
     published = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC) if snapshot else None
     return TableStatus(
         name=table.name,
@@ -58,7 +59,7 @@ def _status(platform: Platform, table: ContractedTable, run: dict[str, Any] | No
         quarantined=sum(batch.num_rows for batch in _quarantined(platform, table, ("_load_id",))),
         snapshot_id=snapshot.snapshot_id if snapshot else None,
         published_at=published,
-        blocked_branches=tuple(b for b in main.refs() if b.startswith("audit-")) if main else (),
+        blocked_branches=audit_branches(main) if main is not None else (),
         latest_run=run,
     )
 

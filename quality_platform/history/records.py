@@ -20,6 +20,13 @@ from quality_platform.lake.reading import files_of, snapshot_of
 RUNS = "history.runs"
 CHECK_RESULTS = "history.check_results"
 
+RETRIES = {
+    "commit.retry.num-retries": "20",
+    "commit.retry.min-wait-ms": "50",
+    "commit.retry.max-wait-ms": "2000",
+}
+"""Table properties: rows are only ever added, so that a commit which lost a race may be repeated."""
+
 _AT = pa.timestamp("us", "UTC")
 
 _RUNS_FIELDS: list[pa.Field[Any]] = [
@@ -83,7 +90,6 @@ def record_run(lake: Lake, run: RunRecord, results: Sequence[CheckResult] = ()) 
 
     Raises:
         LakeError: the lake cannot be used.
-        ConcurrentLoadError: another run wrote history at the same moment; call again.
     """
     if results:
         rows = [_result_row(run, result) for result in results]
@@ -113,7 +119,7 @@ def _result_row(run: RunRecord, result: CheckResult) -> dict[str, object]:
 def _append(
     lake: Lake, identifier: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]]
 ) -> None:
-    table = lake.ensure_table(identifier, schema)
+    table = lake.ensure_table(identifier, schema, RETRIES)
     writer = RollingWriter(table, uuid.uuid4().hex)
     columns = [pa.array([row[f.name] for row in rows], f.type) for f in schema]
     writer.write(pa.record_batch(columns, schema=schema))

@@ -13,15 +13,23 @@ from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
     NoSuchTableError,
+    NotInstalledError,
     TableAlreadyExistsError,
 )
 from pyiceberg.table import Table
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
 from quality_platform.errors import (
     CatalogUnreachableError,
     ConcurrentLoadError,
     Location,
+    RunnerFileError,
     StorageError,
     TableNotFoundError,
     TableSchemaError,
@@ -57,9 +65,15 @@ class Lake:
 
         Raises:
             CatalogUnreachableError: it does not answer.
+            RunnerFileError: its URL cannot be used.
         """
         with translated(self):
-            return load_catalog(self.name, **self.properties)
+            try:
+                return load_catalog(self.name, **self.properties)
+            except DBAPIError:
+                # Two processes that meet a new database both make its tables: the slower one fails,
+                # and finds them made when it looks again.
+                return load_catalog(self.name, **self.properties)
 
     def table(self, identifier: str) -> Table:
         """The table called `namespace.name`, as it is now.
@@ -102,7 +116,8 @@ class Lake:
     def _create(self, identifier: str, schema: pa.Schema, properties: Mapping[str, str]) -> Table:
         namespace = identifier.rpartition(".")[0]
         with translated(self):
-            with suppress(NamespaceAlreadyExistsError):
+            # The second error is the database's, when another process was faster just now.
+            with suppress(NamespaceAlreadyExistsError, IntegrityError):
                 self.catalog.create_namespace(namespace)
             try:
                 return self.catalog.create_table(
@@ -118,10 +133,20 @@ def translated(lake: Lake) -> Iterator[None]:
     try:
         yield
     except CommitFailedException as error:
-        raise ConcurrentLoadError(
-            "another run committed to the same table meanwhile; nothing of this one was published",
-            action="run it again: it starts from the new position",
-        ) from error
+        raise _concurrent() from error
+    except ValueError as error:
+        # What a commit to another branch of the table does to one that is under way.
+        if "sequence number" not in str(error):
+            raise
+        raise _concurrent() from error
+    except (NotInstalledError, NoSuchModuleError, ArgumentError) as error:
+        raise RunnerFileError(
+            f"the URL of the Iceberg catalog cannot be used ({type(error).__name__})",
+            location=lake.location,
+            field="lake.catalog.uri",
+            allowed="sqlite:///... or postgresql+psycopg2://...",
+            action="correct the URL, or install the driver that it names",
+        ) from None
     except (SQLAlchemyError, ConnectionError, TimeoutError) as error:
         # The driver's text can hold the whole connection string; its class cannot.
         raise CatalogUnreachableError(
@@ -140,23 +165,43 @@ def translated(lake: Lake) -> Iterator[None]:
         ) from error
 
 
-def _columns(schema: pa.Schema) -> dict[str, str]:
+def _concurrent() -> ConcurrentLoadError:
+    return ConcurrentLoadError(
+        "another run committed to the same table meanwhile; nothing of this one was published",
+        action="run it again: it starts from the new position",
+    )
+
+
+def _types(schema: pa.Schema) -> dict[str, str]:
     # Iceberg gives back large_string and large_binary for string and binary.
     return {f.name: str(f.type).replace("large_", "") for f in schema}
 
 
 def _require_same_columns(identifier: str, wanted: pa.Schema, actual: pa.Schema) -> None:
-    want, have = _columns(wanted), _columns(actual)
-    if want == have:
-        return
-    differences = [
-        f"{name}: contract {want.get(name, 'has no such column')}, "
-        f"table {have.get(name, 'has no such column')}"
+    differences = _differences(wanted, actual)
+    if not differences and wanted.names != actual.names:
+        differences = ["the same columns in another order"]
+    if differences:
+        raise TableSchemaError(
+            f"the columns of {identifier} differ from its contract",
+            received="; ".join(differences),
+            action="give the changed contract a table of its own, "
+            "or restore the contract's columns",
+        )
+
+
+def _differences(wanted: pa.Schema, actual: pa.Schema) -> list[str]:
+    want, have = _types(wanted), _types(actual)
+    missing = "has no such column"
+    types = [
+        f"{name}: contract {want.get(name, missing)}, table {have.get(name, missing)}"
         for name in {**want, **have}
         if want.get(name) != have.get(name)
     ]
-    raise TableSchemaError(
-        f"the columns of {identifier} differ from its contract",
-        received="; ".join(differences) or "the same columns in another order",
-        action="give the changed contract a table of its own, or restore the contract's columns",
-    )
+    # The other way round is no obstacle: rows without a value are held back before they are written.
+    optional = {field.name for field in wanted if field.nullable}
+    return types + [
+        f"{field.name}: contract optional, table required"
+        for field in actual
+        if not field.nullable and field.name in optional
+    ]

@@ -62,12 +62,21 @@ def append(
 
 
 def stage_on_branch(
-    lake: Lake, table: Table, branch: str, files: Sequence[StagedFile], summary: Mapping[str, str]
+    lake: Lake,
+    table: Table,
+    branch: str,
+    files: Sequence[StagedFile],
+    summary: Mapping[str, str],
+    *,
+    replace: bool = False,
 ) -> int:
     """Puts the files on a branch that starts at `main`, for inspection; returns the snapshot id.
 
-    The branch holds what `main` would have held had the files been published. A branch of the same
-    name is replaced.
+    The branch holds what `main` would have held had the files been published, with `replace` in
+    place of all that it holds now. A branch of the same name is replaced.
+
+    Raises:
+        ConcurrentLoadError: another run committed to the table at the same moment.
     """
     with translated(lake):
         _ensure_head(table)
@@ -77,7 +86,7 @@ def stage_on_branch(
         table.manage_snapshots().create_branch(_head(table).snapshot_id, branch).commit()
         with table.transaction() as transaction:
             update = transaction.update_snapshot(branch=branch, snapshot_properties=dict(summary))
-            _apply(update, table, files, ())
+            _apply(update, table, files, _live_files(table) if replace else ())
     head = table.snapshot_by_name(branch)
     assert head is not None
     return int(head.snapshot_id)
@@ -117,11 +126,6 @@ def drop_uncommitted_attempts(lake: Lake, table: Table, quarantine: Table) -> in
 
 def _uncommitted(quarantine: Table, committed: Collection[str]) -> list[DataFile]:
     return [f for f in _live_files(quarantine) if attempt_of(f.file_path) not in committed]
-
-
-def load_of(uri: str) -> str:
-    """The load that wrote a data file; see `attempt_of`."""
-    return uri.rpartition("/")[2].split("-")[0]
 
 
 def attempt_of(uri: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
@@ -11,6 +12,8 @@ import pyarrow.parquet as pq
 from pyiceberg.io import InputStream, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
+
+from quality_platform.errors import StorageError
 
 ROW_GROUP_BYTES = 64 * 2**20
 """Arrow bytes that are buffered before a row group is written: the writer's memory bound."""
@@ -52,7 +55,11 @@ class RollingWriter:
         return str(self.table.location_provider().new_data_location(name))
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Adds the rows of a batch, whose columns are the table's in the table's order."""
+        """Adds the rows of a batch, whose columns are the table's in the table's order.
+
+        Raises:
+            StorageError: the warehouse cannot be written.
+        """
         if not batch.num_rows:
             return
         self._buffer.append(batch.cast(self.schema))
@@ -61,20 +68,39 @@ class RollingWriter:
             self._flush()
 
     def close(self) -> tuple[StagedFile, ...]:
-        """Finishes the last file and returns all that were written; no file for no rows."""
+        """Finishes the last file and returns all that were written; no file for no rows.
+
+        Raises:
+            StorageError: the warehouse cannot be written.
+        """
         self._flush()
-        self._roll()
+        with _storage_errors(self.table):
+            self._roll()
         return tuple(self.staged)
+
+    def discard(self) -> None:
+        """Deletes all that was written, finished or not: nothing of it will be committed."""
+        uris = [file.uri for file in self.staged]
+        # What cannot be deleted stays unseen, like the files of a process that died.
+        if self._open is not None:
+            uris.append(self._open.uri)
+            with suppress(OSError):
+                self._open.close()
+        self.staged, self._buffer, self._open = [], [], None
+        for uri in uris:
+            with suppress(OSError):
+                self.table.io.delete(uri)
 
     def _flush(self) -> None:
         if not self._buffer:
             return
-        if self._open is None:
-            self._open = _OpenFile.at(self.table.io.new_output(self.location), self.schema)
-        self._open.write(pa.Table.from_batches(self._buffer))
-        self._buffer, self._buffered_bytes = [], 0
-        if self._open.bytes_written >= self.target_bytes:
-            self._roll()
+        with _storage_errors(self.table):
+            if self._open is None:
+                self._open = _OpenFile.at(self.table.io.new_output(self.location), self.schema)
+            self._open.write(pa.Table.from_batches(self._buffer))
+            self._buffer, self._buffered_bytes = [], 0
+            if self._open.bytes_written >= self.target_bytes:
+                self._roll()
 
     def _roll(self) -> None:
         if self._open is None:
@@ -83,15 +109,34 @@ class RollingWriter:
         self._open = None
 
 
+@contextmanager
+def _storage_errors(table: Table) -> Iterator[None]:
+    """Turns what the file system raises into `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"a data file cannot be read or written: {error.strerror or type(error).__name__}",
+            field="lake.warehouse",
+            received=table.location(),
+            action="check that the warehouse exists, is writable and has space",
+        ) from error
+
+
 def read_batches(table: Table, file: StagedFile) -> Iterator[pa.RecordBatch]:
     """The rows of a staged file, in order."""
-    with table.io.new_input(file.uri).open() as stream, pq.ParquetFile(_as_file(stream)) as parquet:
+    with (
+        _storage_errors(table),
+        table.io.new_input(file.uri).open() as stream,
+        pq.ParquetFile(_as_file(stream)) as parquet,
+    ):
         yield from parquet.iter_batches()
 
 
 def delete_file(table: Table, file: StagedFile) -> None:
     """Deletes a staged file that will never be committed."""
-    table.io.delete(file.uri)
+    with _storage_errors(table):
+        table.io.delete(file.uri)
 
 
 def _as_file(stream: InputStream | OutputStream) -> IO[bytes]:

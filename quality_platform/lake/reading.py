@@ -10,6 +10,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
 from quality_platform.errors import TableNotFoundError
+from quality_platform.lake.position import Position
 
 
 def local_path(uri: str) -> str:
@@ -30,6 +31,17 @@ def snapshot_of(table: Table, ref: str = "main") -> Snapshot | None:
             f"{'.'.join(table.name())} has no branch or tag {ref!r}", allowed=sorted(table.refs())
         )
     return snapshot
+
+
+def published_snapshot(table: Table | None) -> Snapshot | None:
+    """The head of `main`; None where no load has been published.
+
+    That the table has a snapshot is not enough: a blocked first load leaves an empty one, for its
+    branch to start from.
+    """
+    if table is None or not Position.of(table.properties).attempts:
+        return None
+    return snapshot_of(table)
 
 
 def files_of(table: Table, snapshot_id: int | None) -> list[str]:

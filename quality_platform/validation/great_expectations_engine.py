@@ -21,7 +21,6 @@ Types and arguments are those of version 1.24, https://docs.greatexpectations.io
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import threading
@@ -304,10 +303,9 @@ def _build(spec: CheckSpec, claim: Expectation) -> tuple[Any, str]:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from pydantic.v1 import ValidationError
 
-    kwargs = copy.deepcopy(claim.kwargs)
     try:
         configuration = ExpectationConfiguration(
-            type=claim.type, kwargs=kwargs, meta={_META_NAME: spec.name}
+            type=claim.type, kwargs=dict(claim.kwargs), meta={_META_NAME: spec.name}
         )
         return configuration.to_domain_obj(), ""
     except ValidationError as error:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -225,13 +226,15 @@ def test_two_views_and_a_large_integer_beside_a_missing_one_come_back_as_they_ar
 def test_moments_finer_than_microseconds_are_never_before_their_value(
     settings: StoreSettings,
 ) -> None:
-    publish(settings, "features.delays", DELAYS, delays(("JFK", 0, 1.0, 1)))
+    [row] = delays(("JFK", 0, 1.0, 1))
+    fine = {**row, "at": MONDAY + timedelta(microseconds=1)}
+    publish(settings, "features.delays", DELAYS, [fine])
     apply_views(settings, [VIEW])
-    monday = int(MONDAY.timestamp()) * 10**9
+    at = int(MONDAY.timestamp()) * 10**9 + 1000
     entities = pa.table(
         {
             "origin": ["JFK", "JFK", "JFK"],
-            "when": pa.array([monday - 1, monday, monday + 1], pa.timestamp("ns")),
+            "when": pa.array([at - 1, at, at + 1], pa.timestamp("ns")),
         }
     )
     store = open_store(settings)
@@ -380,6 +383,15 @@ def test_applying_one_view_leaves_the_others(settings: StoreSettings) -> None:
     apply_views(settings, [VIEW])
     apply_views(settings, [ROUTE_VIEW])
     assert {view.name for view in open_store(settings).list_feature_views()} == {"delays", "routes"}
+
+
+def test_views_applied_at_the_same_time_to_a_new_store_are_all_registered(
+    settings: StoreSettings,
+) -> None:
+    names = {"first", "second", "third", "fourth"}
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: apply_views(settings, [replace(VIEW, name=name)]), names))
+    assert {view.name for view in open_store(settings).list_feature_views()} == names
 
 
 def test_the_registered_view_carries_its_contract_and_descriptions(settings: StoreSettings) -> None:

@@ -123,7 +123,7 @@ def test_large_integers_beside_nulls_are_compared_exactly() -> None:
 def test_positions_are_those_of_the_table_given_however_it_is_cut() -> None:
     kind, kwargs = "expect_column_values_to_not_be_null", {"column": "dep"}
     parts = pa.concat_tables([TABLE.slice(3), TABLE.slice(0, 3)])
-    indexed = pa.Table.from_pandas(TABLE.to_pandas().set_index("person"))
+    indexed = pa.Table.from_pandas(TABLE.to_pandas().set_index("dep"))
 
     assert broken(run_one(TABLE.slice(2, 3), kind, **kwargs)) == [0, 2]
     assert broken(run_one(parts, kind, **kwargs)) == [1, 5]
