@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -121,7 +121,8 @@ def lint(
     engines: Annotated[
         bool,
         typer.Option(
-            "--engines", help="Also ask Great Expectations about its entries (takes some seconds)."
+            "--engines",
+            help="Also ask Great Expectations and Soda about their entries (some seconds).",
         ),
     ] = False,
 ) -> None:
@@ -130,7 +131,7 @@ def lint(
     problems = _engine_problems(platform) if engines else []
     console = Console()
     for problem in problems:
-        console.print(f"[red]✗[/red] {problem}")
+        console.print(f"[red]✗[/red] {escape(problem)}", soft_wrap=True)
     tables, views = len(platform.tables), len(platform.feature_tables)
     contracted = [*platform.tables.values(), *platform.feature_tables.values()]
     checks = sum(len(table.all_checks) for table in contracted)
@@ -143,14 +144,18 @@ def lint(
 
 
 def _engine_problems(platform: Platform) -> list[str]:
-    from quality_platform.checks.specs import Expectation
-    from quality_platform.validation.great_expectations_engine import validate_definition
+    from quality_platform.checks.specs import Expectation, SodaCheck
+    from quality_platform.validation import great_expectations_engine, soda_engine
 
+    validators = {
+        Expectation: great_expectations_engine.validate_definition,
+        SodaCheck: soda_engine.validate_definition,
+    }
     return [
         f"{spec.location}: {spec.name}: {problem}"
         for table in [*platform.tables.values(), *platform.feature_tables.values()]
         for spec in table.checks
-        if isinstance(spec.claim, Expectation) and (problem := validate_definition(spec))
+        if (validate := validators.get(type(spec.claim))) and (problem := validate(spec))
     ]
 
 
@@ -178,6 +183,7 @@ def quarantine(
 ) -> None:
     """Show the rows in a table's quarantine, each with its reasons."""
     from quality_platform.flows.table_status import quarantined_rows
+    from quality_platform.quarantine.records import META_COLUMNS
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
@@ -187,7 +193,7 @@ def quarantine(
         for row in rows:
             sys.stdout.write(json.dumps(_plain(row), default=_as_text, ensure_ascii=False) + "\n")
     elif as_csv:
-        _print_csv(rows)
+        _print_csv(rows, (*platform.contracted(table).object.column_names, *META_COLUMNS))
     else:
         print_quarantine(Console(), platform.contracted(table), rows, limit)
 
@@ -204,12 +210,10 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print_csv(rows: Any) -> None:
-    writer = None
+def _print_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    writer = csv.DictWriter(sys.stdout, fieldnames=columns)
+    writer.writeheader()
     for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(sys.stdout, fieldnames=list(row))
-            writer.writeheader()
         writer.writerow({key: _csv_cell(value) for key, value in row.items()})
 
 

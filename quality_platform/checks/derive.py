@@ -6,27 +6,20 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
-
-import yaml
 
 from quality_platform.checks.expectation_kinds import labels_rows
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     CheckSpec,
     Claim,
     Conforms,
     Expectation,
     ForeignKey,
     InRange,
-    InSet,
     LengthBetween,
     Matches,
     Note,
-    NotMissing,
     NotNull,
-    Operator,
     RowCount,
     Satisfies,
     Scope,
@@ -36,14 +29,13 @@ from quality_platform.checks.specs import (
     Threshold,
     Unique,
 )
-from quality_platform.checks.sql_guard import checked_predicate, checked_query
+from quality_platform.checks.stated_rules import require_column, stated_claim, stated_threshold
 from quality_platform.checks.wording import bounds_text
 from quality_platform.contracts.models import Property, QualityRule, Relationship, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import (
     ContractError,
     Location,
-    PredicateError,
     Problem,
     QualityPlatformError,
 )
@@ -111,8 +103,8 @@ def _implied(table: SchemaObject) -> list[CheckSpec]:
             location=table.location,
         )
     ]
-    for column in table.properties:
-        specs += _implied_by_column(column)
+    for column, prefix in zip(table.properties, _prefixes(table), strict=True):
+        specs += _implied_by_column(column, prefix)
     if table.primary_key:
         key = table.primary_key
         specs.append(
@@ -129,12 +121,20 @@ def _implied(table: SchemaObject) -> list[CheckSpec]:
     return specs
 
 
-def _implied_by_column(column: Property) -> Iterator[CheckSpec]:
+def _prefixes(table: SchemaObject) -> list[str]:
+    """For each column what its checks' names begin with; told apart by number where need be."""
+    plain = [_identifier(name) or "column" for name in table.column_names]
+    return [
+        f"{prefix}_{n}" if plain.count(prefix) > 1 else prefix for n, prefix in enumerate(plain, 1)
+    ]
+
+
+def _implied_by_column(column: Property, prefix: str) -> Iterator[CheckSpec]:
     name, options = column.name, column.options
 
     def spec(suffix: str, claim: Claim, dimension: str, description: str) -> CheckSpec:
         return CheckSpec(
-            name=f"{_identifier(name)}_{suffix}",
+            name=f"{prefix}_{suffix}",
             claim=claim,
             scope=Scope.ROW,
             dimension=dimension,
@@ -183,7 +183,7 @@ def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, s
             action=did_you_mean(link.to_object, tables),
         )
     for column in link.columns:
-        _require_column(column, table, link.location)
+        require_column(column, table, link.location)
     default = f"{'_'.join(link.columns)}_in_{link.to_object}"
     return CheckSpec(
         name=_identifier(str(link.custom.get("name", default))),
@@ -198,7 +198,8 @@ def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, s
 
 
 def _stated(rule: QualityRule, table: SchemaObject) -> CheckSpec:
-    claim, threshold = _claim(rule, table), _threshold(rule)
+    claim = stated_claim(rule, table)
+    threshold = stated_threshold(rule, claim)
     spec = CheckSpec(
         name=_rule_name(rule),
         claim=claim,
@@ -213,127 +214,6 @@ def _stated(rule: QualityRule, table: SchemaObject) -> CheckSpec:
     if isinstance(claim, Expectation):
         return replace(spec, scope=Scope.ROW if labels_rows(spec) else Scope.GATE)
     return spec
-
-
-def _claim(rule: QualityRule, table: SchemaObject) -> Claim:
-    match rule.entry.get("type", "library"):
-        case "library":
-            return _library_claim(rule, table)
-        case "sql":
-            return SqlMetric(checked_query(rule.entry["query"], rule.location))
-        case "custom":
-            return _engine_claim(rule)
-        case _:
-            return _text_claim(rule, table)
-
-
-def _library_claim(rule: QualityRule, table: SchemaObject) -> Claim:
-    metric, arguments = rule.entry["metric"], rule.entry.get("arguments") or {}
-    if metric == "rowCount":
-        return RowCount()
-    if metric == "duplicateValues":
-        return _unique_claim(rule, table, arguments)
-    if rule.column is None:
-        raise ContractError(
-            f"the metric {metric} belongs to a property, not to the object",
-            location=rule.location,
-            action="move the rule under the property's own `quality`",
-        )
-    if metric == "nullValues":
-        return NotNull(rule.column)
-    if metric == "missingValues":
-        if "missingValues" not in arguments:
-            raise _incomplete(rule, metric, "arguments.missingValues")
-        return NotMissing(rule.column, tuple(arguments["missingValues"]))
-    return _valid_values_claim(rule, rule.column, arguments)
-
-
-def _unique_claim(rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any]) -> Unique:
-    columns = (rule.column,) if rule.column else tuple(arguments.get("properties") or ())
-    if not columns:
-        raise _incomplete(rule, "duplicateValues of a whole object", "arguments.properties")
-    for column in columns:
-        _require_column(column, table, rule.location)
-    return Unique(columns)
-
-
-def _valid_values_claim(
-    rule: QualityRule, column: str, arguments: Mapping[str, Any]
-) -> InSet | Matches:
-    if "validValues" in arguments:
-        return InSet(column, tuple(arguments["validValues"]))
-    if "pattern" in arguments:
-        return Matches(column, arguments["pattern"])
-    raise _incomplete(rule, "invalidValues", "arguments.validValues or arguments.pattern")
-
-
-def _engine_claim(rule: QualityRule) -> Claim:
-    engine = rule.entry["engine"]
-    definition = rule.entry["implementation"]
-    if isinstance(definition, str):
-        definition = yaml.safe_load(definition)
-    if not isinstance(definition, dict):
-        raise ContractError(
-            "the implementation must be a mapping, or YAML text of one", location=rule.location
-        )
-    match engine.replace("-", "").replace("_", "").casefold():
-        case "greatexpectations":
-            kind = definition.get("type") or definition.get("expectation_type")
-            kwargs = dict(definition.get("kwargs") or {})
-            if not kind:
-                raise _incomplete(rule, "a Great Expectations entry", "implementation.type")
-            if rule.column and "column" not in kwargs and "column_list" not in kwargs:
-                kwargs["column"] = rule.column
-            return Expectation(kind, kwargs)
-        case "soda":
-            return SodaCheck(definition, rule.column)
-        case _:
-            raise ContractError(
-                "there is no such check engine",
-                location=rule.location,
-                field="engine",
-                received=engine,
-                allowed="greatExpectations, soda",
-                action=did_you_mean(engine, ("greatExpectations", "soda")),
-            )
-
-
-def _text_claim(rule: QualityRule, table: SchemaObject) -> Claim:
-    predicate = rule.custom.get("rowPredicate")
-    if predicate is None:
-        return Note(rule.entry.get("description") or "")
-    if not isinstance(predicate, str):
-        raise PredicateError(
-            "rowPredicate must be text", location=rule.location, received=predicate
-        )
-    return Satisfies(*checked_predicate(predicate, table.column_names, rule.location))
-
-
-def _threshold(rule: QualityRule) -> Threshold:
-    operator = next((o for o in Operator if o.value in rule.entry), None)
-    if operator is None:
-        return NONE_ALLOWED
-    value = rule.entry[operator.value]
-    numbers = value if isinstance(value, list) else [value]
-    unit = rule.entry.get("unit") or "rows"
-    if unit not in ("rows", "percent", "%"):
-        raise ContractError(
-            "there is no such unit",
-            location=rule.location,
-            field="unit",
-            received=unit,
-            allowed="rows, percent",
-        )
-    try:
-        values = tuple(Decimal(str(number)) for number in numbers)
-    except ArithmeticError:
-        raise ContractError(
-            "the operator needs a number",
-            location=rule.location,
-            field=operator.value,
-            received=value,
-        ) from None
-    return Threshold(operator, values, percent=unit != "rows")
 
 
 def _scope(claim: Claim, threshold: Threshold) -> Scope:
@@ -366,7 +246,15 @@ def _rule_name(rule: QualityRule) -> str:
     entry = rule.entry
     written = entry.get("name") or entry.get("id")
     if written:
-        return _identifier(str(written))
+        if name := _identifier(str(written)):
+            return name
+        raise ContractError(
+            "the name of a rule needs a letter or a digit",
+            location=rule.location,
+            field="name",
+            received=written,
+            allowed="A-Z, a-z, 0-9, _; anything else becomes _",
+        )
     engine = entry.get("engine") or entry.get("metric") or entry.get("type", "rule")
     return _identifier(f"{rule.column or 'table'}_{engine}")
 
@@ -388,17 +276,3 @@ def _columns_of(claim: Claim) -> tuple[str, ...]:
         case _:
             column = getattr(claim, "column", None)
             return (column,) if column else ()
-
-
-def _require_column(column: str, table: SchemaObject, location: Location) -> None:
-    if column not in table.column_names:
-        raise ContractError(
-            f"the rule names the column {column!r}, which the contract does not have",
-            location=location,
-            allowed=", ".join(table.column_names),
-            action=did_you_mean(column, table.column_names),
-        )
-
-
-def _incomplete(rule: QualityRule, what: str, needed: str) -> ContractError:
-    return ContractError(f"{what} needs {needed}", location=rule.location, action=f"add {needed}")

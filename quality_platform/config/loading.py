@@ -51,7 +51,7 @@ def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
     try:
         config = RunnerConfig.model_validate(data)
     except ValidationError as error:
-        problems = [_problem(entry, document) for entry in error.errors()]
+        problems = [_problem(entry, document) for entry in _causes(error.errors())]
         raise RunnerFileError.of(problems) from None
     if problems := _unknown_references(config, document):
         raise RunnerFileError.of(problems)
@@ -79,6 +79,17 @@ _MESSAGES = {
     "too_short": "must have at least one entry",
 }
 """Messages of pydantic that speak of Python's types, in the terms of the file."""
+
+
+def _causes(entries: Sequence[Any]) -> list[Any]:
+    """The errors without those of lists that are too short because an entry of them is wrong."""
+    paths = [entry["loc"] for entry in entries]
+    return [
+        entry
+        for entry in entries
+        if entry["type"] != "too_short"
+        or not any(path[:-1][: len(entry["loc"])] == entry["loc"] for path in paths)
+    ]
 
 
 def _problem(entry: Any, document: YamlDocument) -> Problem:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from quality_platform.documents.suggestions import did_you_mean
@@ -19,10 +20,10 @@ _ABOUT_KEYS = ("unevaluatedProperties", "additionalProperties")
 @cache
 def _validator() -> Any:
     from jsonschema import Draft201909Validator
-    from open_data_contract_standard.model import OpenDataContractStandard
 
-    schema = json.loads(OpenDataContractStandard.json_schema())  # type: ignore[no-untyped-call]
-    return Draft201909Validator(schema)
+    # The package's own json_schema() uses a deprecated call, and imports all of its models.
+    text = files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8")
+    return Draft201909Validator(json.loads(text))
 
 
 def schema_problems(document: YamlDocument) -> list[Problem]:

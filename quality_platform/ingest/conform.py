@@ -1,25 +1,31 @@
 """Text cells -> the contract's types. A cell that does not convert takes its row out with its text.
 
-Conversions are exact: no rounding, no truncation, no guessing of formats.
+Nothing is truncated and no format is guessed; only a float or a double is rounded, to the nearest
+number of its type.
 
 =============== =============================================================================
 type            texts that convert
 =============== =============================================================================
 int, long       an optional minus and digits, within the type's range
-float, double   decimal or scientific notation; `nan`, `inf`
-decimal(p, s)   decimal notation with at most s digits after the point and p in all
+float, double   decimal or scientific notation within the range; `nan`, `inf`, `infinity`
+decimal(p, s)   decimal notation, at most s digits after the point and p in all; further zeros
+                at the end as far as there are no more than 38 digits
 boolean         `true`, `false`, `1`, `0`, in any case
 date            `YYYY-MM-DD`
-timestamptz     ISO 8601 with a zone (`Z` or an offset), at most microseconds
-timestamp       ISO 8601 without a zone, at most microseconds
+timestamptz     `YYYY-MM-DD`, `T` or a space, at least hours, at most microseconds, and a zone
+                (`Z` or an offset)
+timestamp       the same without a zone; without a time of day, midnight
 string          any UTF-8
 =============== =============================================================================
+
+Dates and timestamps (in UTC) are of the years 0001 to 9999, as in Python and SQL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -75,14 +81,25 @@ def _failing(raw: pa.Array[Any], start: int, target: pa.DataType) -> Iterable[in
 
 def _cast(raw: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
     text = raw.cast(pa.string())
+    if pa.types.is_integer(target):
+        # Arrow would read 0x1F as well.
+        _require(text, r"^-?\d+$")
     if pa.types.is_decimal(target):
-        _require(text, r"^[+-]?(\d+\.?\d*|\.\d+)$")
+        _require(text, _decimal_pattern(target.precision, target.scale))
     if pa.types.is_date(target):
         _require(text, r"^\d{4}-\d{2}-\d{2}$")
     cast = text.cast(target)
     if pa.types.is_floating(target):
-        _refuse_overflow(text, cast)
+        _refuse_unwritten(text, cast)
+    if pa.types.is_temporal(target):
+        _refuse_year_zero(cast)
     return cast
+
+
+def _decimal_pattern(precision: int, scale: int) -> str:
+    """Decimals of no more than 38 digits: of more, Arrow makes other numbers without a word."""
+    whole, zeros = precision - scale, 38 - precision
+    return rf"^[+-]?0*\d{{0,{whole}}}(\.\d{{0,{scale}}}0{{0,{zeros}}})?$"
 
 
 def _require(text: pa.Array[Any], pattern: str) -> None:
@@ -92,11 +109,27 @@ def _require(text: pa.Array[Any], pattern: str) -> None:
         raise pa.ArrowInvalid("a text of another form")
 
 
-def _refuse_overflow(text: pa.Array[Any], cast: pa.Array[Any]) -> None:
+def _refuse_unwritten(text: pa.Array[Any], cast: pa.Array[Any]) -> None:
     """Arrow turns a number beyond the type's range into an infinity that nobody wrote."""
-    named = pc.match_substring(text, "inf", ignore_case=True)
-    if pc.any(pc.and_(pc.is_inf(cast), pc.invert(named))).as_py():
-        raise pa.ArrowInvalid("a number beyond the type's range")
+    odd = pc.invert(pc.is_finite(cast))
+    if pc.any(odd).as_py():
+        _require(text.filter(odd), r"(?i)^[+-]?(nan|inf|infinity)$")
+
+
+_FIRST_DAY, _LAST_DAY = date.min.toordinal(), date.max.toordinal()
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _refuse_year_zero(cast: pa.Array[Any]) -> None:
+    """What is beyond the calendar of Python could be written, but never be shown to anybody."""
+    is_date = pa.types.is_date(cast.type)
+    counts = pc.min_max(cast.view(pa.int32() if is_date else pa.int64()))
+    first, last = counts["min"].as_py(), counts["max"].as_py()
+    a_day = 1 if is_date else 86_400_000_000
+    if first is None:
+        return
+    if first // a_day + _EPOCH < _FIRST_DAY or last // a_day + _EPOCH > _LAST_DAY:
+        raise pa.ArrowInvalid("a day beyond the calendar")
 
 
 _SHOWN = 200

@@ -3,8 +3,10 @@
 import glob
 import hashlib
 import json
+import stat
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -79,10 +81,12 @@ def arrived_files(pattern: str) -> Arrivals:
     paths = (Path(found) for found in glob.glob(pattern, recursive=True))  # noqa: PTH207
     found: dict[str, FileState] = {}
     for path in paths:
-        if path.is_file() and not _is_temporary(path.name):
+        # A file may be taken away between being listed and being looked at.
+        with suppress(FileNotFoundError):
             status = path.stat()
-            # The time of the last write can be set back by copying; that of the inode cannot.
-            found[str(path)] = FileState(status.st_mtime_ns, status.st_size, status.st_ctime)
+            if stat.S_ISREG(status.st_mode) and not _is_temporary(path.name):
+                # The time of the last write can be set back by copying; that of the inode cannot.
+                found[str(path)] = FileState(status.st_mtime_ns, status.st_size, status.st_ctime)
     return Arrivals(found)
 
 

@@ -26,7 +26,7 @@ def landing_spec(table: SourceTable) -> dg.AssetSpec:
     return dg.AssetSpec(
         landing_key(table.name),
         description=f"Files that {table.identifier} is loaded from. They come from outside.",
-        group_name=table.group,
+        group_name="landing",
         kinds={source.type},
         metadata={
             "path": dg.MetadataValue.path(table.source_pattern),
@@ -92,14 +92,14 @@ def _specs(
     )
     quarantine = dg.AssetSpec(
         quarantine_key(table),
-        deps=deps,
+        deps=[main],
         description=(
             f"Rows that {table.identifier} holds back, with their original values, the rules they "
             f"break, and where they come from.\n\n    quality-platform quarantine {table.name}"
         ),
         metadata={"dagster/table_name": table.quarantine_identifier},
         skippable=True,
-        group_name=group,
+        group_name="quarantine",
         owners=_owners(contract.owners),
         kinds={"iceberg"},
     )

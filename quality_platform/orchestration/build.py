@@ -3,10 +3,14 @@
 import dagster as dg
 
 from quality_platform.flows.platform import Platform
-from quality_platform.orchestration.asset_specs import landing_spec
-from quality_platform.orchestration.assets import feature_assets, online_assets, table_assets
+from quality_platform.orchestration.assets import (
+    feature_assets,
+    landing_assets,
+    online_assets,
+    table_assets,
+)
 from quality_platform.orchestration.automation import schedules, sensors
-from quality_platform.orchestration.keys import EVERYTHING
+from quality_platform.orchestration.keys import EVERYTHING, selection_of
 from quality_platform.orchestration.steps import Nobody, Watcher
 
 
@@ -17,7 +21,7 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
     """
     everything = dg.define_asset_job(
         EVERYTHING,
-        selection=dg.AssetSelection.all(),
+        selection=selection_of(platform, ()),
         description="Every table and feature view: load what is new, check, publish, compute.",
     )
     return dg.Definitions(
@@ -28,10 +32,9 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
     )
 
 
-def _assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    assets: list[dg.AssetsDefinition | dg.AssetSpec] = []
-    for table in platform.tables.values():
-        assets += [landing_spec(table), table_assets(platform, table, watcher)]
+def _assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition]:
+    assets = [landing_assets(platform)]
+    assets += [table_assets(platform, table, watcher) for table in platform.tables.values()]
     for view in platform.feature_tables.values():
         assets.append(feature_assets(platform, view, watcher))
         if view.config.online:

@@ -60,7 +60,8 @@ def _carried(evaluation: dg.AssetCheckEvaluation, run_id: str) -> dg.AssetCheckR
     if CARRIED_OVER in evaluation.metadata:
         description, metadata = evaluation.description, dict(evaluation.metadata)
     else:
-        description = f"Nothing new since run {run_id[:8]}. {evaluation.description or ''}".strip()
+        told = f"Nothing new: still the result of run {run_id[:8]}."
+        description = f"{told} {evaluation.description or ''}".strip()
         metadata = {**evaluation.metadata, CARRIED_OVER: dg.MetadataValue.dagster_run(run_id)}
     return dg.AssetCheckResult(
         passed=evaluation.passed,

@@ -7,6 +7,9 @@ from quality_platform.flows.platform import ContractedTable, Platform
 EVERYTHING = "everything"
 """The job of all assets and checks."""
 
+LANDING_OP = "look_at_sources"
+"""The op that looks at all sources."""
+
 
 def table_key(table: ContractedTable) -> dg.AssetKey:
     """The asset of a table or of a feature view's table."""
@@ -19,7 +22,7 @@ def quarantine_key(table: ContractedTable) -> dg.AssetKey:
 
 
 def landing_key(name: str) -> dg.AssetKey:
-    """The asset of the files that a table is loaded from; Dagster only shows it."""
+    """The asset of the files that a table is loaded from; Dagster only looks at it."""
     return dg.AssetKey(["landing", name])
 
 
@@ -56,12 +59,13 @@ def online_op(name: str) -> str:
 
 
 def selection_of(platform: Platform, names: tuple[str, ...]) -> dg.AssetSelection:
-    """What runs when tables and views are named: their assets, quarantines, and checks.
+    """What runs when tables and views are named: their sources, assets, quarantines, and checks.
 
     () selects everything.
     """
     if not names:
-        return dg.AssetSelection.all()
+        sources = [landing_key(name) for name in platform.tables]
+        return dg.AssetSelection.all() | dg.AssetSelection.assets(*sources)
     keys = [key for name in names for key in _keys_of(platform, name)]
     return dg.AssetSelection.assets(*keys)
 
@@ -69,5 +73,6 @@ def selection_of(platform: Platform, names: tuple[str, ...]) -> dg.AssetSelectio
 def _keys_of(platform: Platform, name: str) -> list[dg.AssetKey]:
     table = platform.contracted(name)
     view = platform.feature_tables.get(name)
+    landing = [landing_key(name)] if view is None else []
     online = [online_key(name)] if view is not None and view.config.online else []
-    return [table_key(table), quarantine_key(table), *online]
+    return [*landing, table_key(table), quarantine_key(table), *online]

@@ -25,7 +25,12 @@ LOCATION = "quality_platform"
 LAUNCHED_BY = "quality-platform/launched-by"
 """Tag of the runs that live in the process that launched them."""
 
-_REPOSITORY_TAG = ".dagster/repository"
+_LOCATION_TAGS = {
+    ".dagster/repository": f"__repository__@{LOCATION}",
+    "dagster/code_location": LOCATION,
+}
+"""What ties a run to the job in the UI."""
+
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -52,7 +57,7 @@ def launch(
             run_config=_QUIET,
             instance=instance,
             raise_on_error=False,
-            tags={LAUNCHED_BY: "terminal", _REPOSITORY_TAG: f"__repository__@{LOCATION}"},
+            tags={LAUNCHED_BY: "terminal", **_LOCATION_TAGS},
         )
     for step in _without_outcome(platform, result, follower):
         follower.ended(step)

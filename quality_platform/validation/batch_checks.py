@@ -25,14 +25,15 @@ from quality_platform.checks.specs import (
 from quality_platform.errors import EngineError
 from quality_platform.lake.query import engine_errors, quote_literal
 from quality_platform.lake.query import quote_identifier as q
-from quality_platform.validation.engine_outcomes import EngineOutcome
-from quality_platform.validation.row_rules import ReferenceKeys, condition_of
+from quality_platform.validation.engine_outcomes import EngineOutcome, as_decimal
+from quality_platform.validation.row_rules import ReferenceKeys, condition_of, own
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BATCH = "batch"
-_PLACE = ("_file", "_position")
+_FILE, _POSITION = own("file"), own("position")
+_PLACE = f"{_FILE}, {_POSITION}"
 
 
 @dataclass(frozen=True)
@@ -97,24 +98,31 @@ class BatchChecks:
         self, spec: CheckSpec, columns: Sequence[str], limit: int
     ) -> list[dict[str, object]]:
         """Up to `limit` rows that break the check, the first ones; [] where none can be told."""
+        shown = ", ".join(f"b.{q(column)}" for column in columns)
+        try:
+            with engine_errors():
+                found = self.connection.sql(
+                    f"SELECT {shown} FROM {BATCH}_rows b {self._where_broken(spec, limit)} "
+                    f"ORDER BY {_PLACE} LIMIT {limit}"
+                ).to_arrow_table()
+        except EngineError:
+            # A check that cannot run has no rows to show; its outcome tells the error.
+            return []
+        return found.to_pylist()  # type: ignore[no-any-return]
+
+    def _where_broken(self, spec: CheckSpec, limit: int) -> str:
         if _is_countable(spec):
             condition = condition_of(spec, self.keys, 0)
-            where = f"b {condition.join} WHERE {condition.sql} ORDER BY _file, _position"
-        else:
-            places = [r for r in self.broken_rows if r.check.name == spec.name][:limit]
-            if not places:
-                return []
-            listed = ", ".join(f"({quote_literal(r.file)}, {r.position})" for r in places)
-            where = f"b WHERE (_file, _position) IN ({listed}) ORDER BY _file, _position"
-        shown = ", ".join(f"b.{q(column)}" for column in columns)
-        found = self.connection.sql(f"SELECT {shown} FROM {BATCH}_rows {where} LIMIT {limit}")
-        return found.to_arrow_table().to_pylist()  # type: ignore[no-any-return]
+            return f"{condition.join} WHERE {condition.sql}"
+        broken = [(r.file, r.position) for r in self.broken_rows if r.check.name == spec.name]
+        places = ", ".join(f"({quote_literal(f)}, {n})" for f, n in sorted(broken)[:limit])
+        return f"WHERE ({_PLACE}) IN ({places})" if places else "WHERE FALSE"
 
     def _create_view(self) -> None:
         columns = ", ".join(q(name) for name in self.files.schema.names)
         parts = [
-            f"SELECT {columns}, filename AS _file, file_row_number AS _position "
-            f"FROM read_parquet({_listed(files)}, filename = true, file_row_number = true)"
+            f"SELECT {columns}, {_FILE}, file_row_number AS {_POSITION} FROM read_parquet("
+            f"{_listed(files)}, filename = 'quality_platform.file', file_row_number = true)"
             f"{condition}"
             for files, condition in (
                 (self.files.good, ""),
@@ -127,7 +135,7 @@ class BatchChecks:
                 [pa.array([], f.type) for f in self.files.schema], names=self.files.schema.names
             )
             self.connection.register("nothing", empty)
-            parts = [f"SELECT {columns}, '' AS _file, 0::BIGINT AS _position FROM nothing"]
+            parts = [f"SELECT {columns}, '' AS {_FILE}, 0::BIGINT AS {_POSITION} FROM nothing"]
         self.connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {BATCH}_rows AS {' UNION ALL '.join(parts)}"
         )
@@ -193,9 +201,9 @@ class BatchChecks:
         if self.published:
             repeated += f" UNION SELECT {keys} FROM read_parquet({_listed(self.published)})"
         broken = self.connection.execute(
-            f"SELECT _file, _position FROM {BATCH}_rows SEMI JOIN ({repeated}) USING ({keys})"
+            f"SELECT {_PLACE} FROM {BATCH}_rows SEMI JOIN ({repeated}) USING ({keys})"
             if int(extra) or self.published
-            else f"SELECT _file, _position FROM {BATCH}_rows WHERE FALSE"
+            else f"SELECT {_PLACE} FROM {BATCH}_rows WHERE FALSE"
         ).fetchall()
         if spec.scope is Scope.ROW:
             self.broken_rows += [BrokenRow(file, int(n), spec) for file, n in broken]
@@ -209,11 +217,10 @@ class BatchChecks:
         claim = spec.claim
         assert isinstance(claim, SqlMetric)
         found = self.connection.execute(claim.query).fetchall()
-        if len(found) != 1 or len(found[0]) != 1 or found[0][0] is None:
-            raise EngineError(
-                "the query must give one number", received=f"{len(found)} rows: {found[:1]}"
-            )
-        return _measured(spec, rows, None, Decimal(str(found[0][0])))
+        value = as_decimal(found[0][0]) if len(found) == 1 and len(found[0]) == 1 else None
+        if value is None:
+            raise EngineError(f"the query must give one finite number, not {_described(found)}")
+        return _measured(spec, rows, None, value)
 
     def _expectations(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
         if not specs:
@@ -221,9 +228,9 @@ class BatchChecks:
         from quality_platform.validation.great_expectations_engine import run_expectations
 
         columns = self._columns_needed(specs)
-        wanted = ", ".join([*(q(c) for c in columns), *_PLACE])
+        wanted = ", ".join([*(q(c) for c in columns), _PLACE])
         table = self.connection.sql(
-            f"SELECT {wanted} FROM {BATCH}_rows ORDER BY _file, _position"
+            f"SELECT {wanted} FROM {BATCH}_rows ORDER BY {_PLACE}"
         ).to_arrow_table()
         # The engine counts rows by the columns given; without one it still needs the places.
         outcomes = run_expectations(table.select(columns) if columns else table, specs)
@@ -240,8 +247,9 @@ class BatchChecks:
     def _gather(self, spec: CheckSpec, outcome: EngineOutcome, table: pa.Table) -> None:
         if outcome.positions is None or not len(outcome.positions):
             return
-        places = table.select(list(_PLACE)).take(outcome.positions).to_pylist()
-        self.broken_rows += [BrokenRow(p["_file"], int(p["_position"]), spec) for p in places]
+        places = table.select(table.column_names[-2:]).take(outcome.positions).to_pylist()
+        for file, position in (place.values() for place in places):
+            self.broken_rows.append(BrokenRow(file, int(position), spec))
 
     def _soda(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
         if not specs:
@@ -250,6 +258,14 @@ class BatchChecks:
 
         types: Mapping[str, str] = {f.name: str(f.type) for f in self.files.schema}
         return run_soda_checks(self.connection, BATCH, types, specs)
+
+
+def _described(found: Sequence[Sequence[object]]) -> str:
+    """A query's answer without its content, which may be personal data."""
+    if len(found) != 1 or len(found[0]) != 1:
+        return f"{len(found)} rows of {len(found[0]) if found else 0} columns"
+    value = found[0][0]
+    return "NULL" if value is None else f"a value of type {type(value).__name__}"
 
 
 def _is_countable(spec: CheckSpec) -> bool:
@@ -264,7 +280,7 @@ def _counted_outcome(spec: CheckSpec, rows: int, count: int) -> EngineOutcome:
 
 def _percent(count: int, rows: int) -> Decimal:
     """100 * count / rows; 0 for a batch without rows, in which no row can break anything."""
-    return Decimal(0) if not rows else (Decimal(100) * count / rows).quantize(Decimal("0.0001"))
+    return Decimal(0) if not rows else Decimal(100) * count / rows
 
 
 def _measured(spec: CheckSpec, rows: int, count: int | None, value: Decimal) -> EngineOutcome:
@@ -274,9 +290,15 @@ def _measured(spec: CheckSpec, rows: int, count: int | None, value: Decimal) -> 
         rows=rows,
         count=count,
         value=value,
-        message=f"{value.normalize():f}{'%' if spec.threshold.percent else ''}, "
-        f"must be {spec.threshold}",
+        message=f"{_shown(spec, value)}, must be {spec.threshold}",
     )
+
+
+def _shown(spec: CheckSpec, value: Decimal) -> str:
+    """The value for people; it was compared with all its digits."""
+    if not spec.threshold.percent:
+        return f"{value.normalize():f}"
+    return f"{Decimal(f'{value:.6g}').normalize():f}%"
 
 
 def _failed(spec: CheckSpec, rows: int, error: EngineError) -> EngineOutcome:

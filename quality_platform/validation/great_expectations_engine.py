@@ -14,7 +14,7 @@ Expectations about values of rows ("map" expectations) label rows unless they ca
 one NULL breaks an expectation about the pair, unless `ignore_row_if` says otherwise.
 
 On a batch without rows a row expectation passes with a count of 0, a row count is 0, and a gate on
-a statistic fails, as there is nothing to observe.
+a mean or the like fails, as there is nothing to observe.
 
 Types and arguments are those of version 1.24, https://docs.greatexpectations.io/docs/reference.
 """

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from quality_platform.checks.specs import CheckSpec, ForeignKey
+from quality_platform.errors import EngineError
 from quality_platform.lake.query import engine_errors, quote_literal
 from quality_platform.lake.query import quote_identifier as q
 from quality_platform.validation.sql_predicates import broken
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 BITS = 62
 """Rules in one mask word: a BIGINT without its sign, and one bit to spare for the sum."""
+
+
+def own(name: str) -> str:
+    """A column that the platform adds, as a SQL identifier that no column of a table has."""
+    return q(f"quality_platform.{name}")
+
+
+_ROW = "quality_platform.row"
 
 
 @dataclass
@@ -35,14 +44,25 @@ class ReferenceKeys:
         key = (claim.to_table, claim.to_columns)
         if key not in self._loaded:
             name = f"reference_{len(self._loaded)}"
-            columns = ", ".join(f"{q(c)} AS _key{n}" for n, c in enumerate(claim.to_columns))
-            files = ", ".join(quote_literal(f) for f in self.files[claim.to_table])
+            columns, source = self._source(claim)
+            keys = ", ".join(f"{c} AS {own(f'key{n}')}" for n, c in enumerate(columns))
             self.connection.execute(
-                f"CREATE TEMP TABLE {name} AS SELECT DISTINCT {columns}, TRUE AS _hit "
-                f"FROM read_parquet([{files}])"
+                f"CREATE TEMP TABLE {name} AS "
+                f"SELECT DISTINCT {keys}, TRUE AS {own('hit')} FROM {source}"
             )
             self._loaded[key] = name
         return self._loaded[key]
+
+    def _source(self, claim: ForeignKey) -> tuple[list[str], str]:
+        """The key columns in SQL, and what they are read from."""
+        files = self.files.get(claim.to_table)
+        if files is None:
+            raise EngineError(f"nothing has been published to {claim.to_table} yet")
+        if not files:
+            # Published, without a row: no key is found in it.
+            return ["CAST(NULL AS VARCHAR)"] * len(claim.to_columns), "range(0)"
+        listed = ", ".join(quote_literal(file) for file in files)
+        return [q(column) for column in claim.to_columns], f"read_parquet([{listed}])"
 
 
 @dataclass(frozen=True)
@@ -58,10 +78,12 @@ def condition_of(spec: CheckSpec, keys: ReferenceKeys, n: int) -> Condition:
     claim = spec.claim
     if isinstance(claim, ForeignKey):
         alias = f"r{n}"
-        on = " AND ".join(f"b.{q(c)} = {alias}._key{i}" for i, c in enumerate(claim.columns))
+        on = " AND ".join(
+            f"b.{q(c)} = {alias}.{own(f'key{i}')}" for i, c in enumerate(claim.columns)
+        )
         present = " AND ".join(f"b.{q(c)} IS NOT NULL" for c in claim.columns)
         return Condition(
-            sql=f"({alias}._hit IS NULL AND {present})",
+            sql=f"({alias}.{own('hit')} IS NULL AND {present})",
             join=f"LEFT JOIN {keys.relation(claim)} {alias} ON {on}",
         )
     return Condition(sql=broken(claim).sql(dialect="duckdb"))  # type: ignore[arg-type]
@@ -74,6 +96,7 @@ class RowRules:
     connection: DuckDBPyConnection
     specs: tuple[CheckSpec, ...]
     statement: str
+    keys: ReferenceKeys
 
     @classmethod
     def compiled(
@@ -92,32 +115,59 @@ class RowRules:
         joins = " ".join(c.join for c in conditions if c.join)
         some = " OR ".join(f"mask{n} <> 0" for n in range(len(words)))
         statement = (
-            f"SELECT * FROM (SELECT b._row, {masks} FROM batch b {joins}) "
-            f"WHERE {some} ORDER BY _row"
+            f"SELECT * FROM (SELECT b.{q(_ROW)}, {masks} FROM batch b {joins}) "
+            f"WHERE {some} ORDER BY {q(_ROW)}"
             if words
             else ""
         )
-        return cls(connection, tuple(specs), statement)
+        return cls(connection, tuple(specs), statement, keys)
 
     def tried(self, schema: pa.Schema) -> None:
-        """Runs the statement on no rows.
+        """Runs the statement on one row of nothing but NULL.
 
         Raises:
             EngineError: DuckDB refuses it.
         """
+        if not self.specs:
+            return
         with engine_errors():
-            self._run(pa.table([pa.array([], f.type) for f in schema], names=schema.names))
+            self._run(pa.table([pa.nulls(1, f.type) for f in schema], names=schema.names))
 
     def masks(self, batch: pa.RecordBatch) -> RowMasks:
-        """The rows of a batch that break a rule."""
+        """The rows of a batch that break a rule.
+
+        Raises:
+            EngineError: a rule cannot judge a value, such as a text in which it wants a number.
+        """
         if not self.specs or not batch.num_rows:
             return RowMasks.none()
-        found = self._run(pa.Table.from_batches([batch]))
+        rows = pa.Table.from_batches([batch])
+        try:
+            with engine_errors():
+                found = self._run(rows)
+        except EngineError as error:
+            raise self._explained(error, rows) from error
         columns = [found.column(n).to_numpy() for n in range(found.num_columns)]
         return RowMasks(columns[0], tuple(columns[1:]))
 
+    def _explained(self, error: EngineError, rows: pa.Table) -> EngineError:
+        """The error of the first rule that fails by itself, by its name and place."""
+        for spec in self.specs:
+            alone = RowRules.compiled(self.connection, [spec], self.keys)
+            try:
+                with engine_errors():
+                    alone._run(rows)
+            except EngineError as cause:
+                return EngineError(
+                    f"the check {spec.name} cannot judge a value: {cause.problems[0].message}",
+                    location=spec.location,
+                    field=spec.name,
+                    action="correct the rule; where values may be of another form, use TRY_CAST",
+                )
+        return error
+
     def _run(self, rows: pa.Table) -> pa.Table:
-        numbered = rows.append_column("_row", pa.array(np.arange(rows.num_rows)))
+        numbered = rows.append_column(_ROW, pa.array(np.arange(rows.num_rows)))
         self.connection.register("batch", numbered)
         try:
             found: pa.Table = self.connection.sql(self.statement).to_arrow_table()

@@ -1,0 +1,305 @@
+"""What an entry of a contract's `quality` claims, and how often the claim may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from quality_platform.checks.expectation_kinds import SCHEMA_TYPES, named_columns
+from quality_platform.checks.specs import (
+    NONE_ALLOWED,
+    Claim,
+    Expectation,
+    InSet,
+    Matches,
+    Note,
+    NotMissing,
+    NotNull,
+    Operator,
+    RowCount,
+    Satisfies,
+    SodaCheck,
+    SqlMetric,
+    Threshold,
+    Unique,
+)
+from quality_platform.checks.sql_guard import checked_predicate, checked_query
+from quality_platform.contracts.models import QualityRule, SchemaObject
+from quality_platform.documents.suggestions import did_you_mean
+from quality_platform.documents.yaml_documents import parse_yaml
+from quality_platform.errors import ConfigurationError, ContractError, Location, PredicateError
+
+_ARGUMENTS = {
+    "missingValues": ("missingValues",),
+    "invalidValues": ("validValues", "pattern"),
+    "duplicateValues": ("properties",),
+}
+_VALUE_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float, str),
+}
+"""Types of values that can be compared with a column; YAML reads `NO` and `007` unlike a person."""
+
+
+def stated_claim(rule: QualityRule, table: SchemaObject) -> Claim:
+    """The claim of one entry.
+
+    Raises:
+        ContractError: it is incomplete, contradicts itself, or names what is not there.
+        PredicateError: its SQL is not allowed.
+    """
+    match rule.entry.get("type", "library"):
+        case "library":
+            return _library_claim(rule, table)
+        case "sql":
+            return SqlMetric(checked_query(rule.entry["query"], rule.location, rule.column))
+        case "custom":
+            return _engine_claim(rule, table)
+        case _:
+            return _text_claim(rule, table)
+
+
+def stated_threshold(rule: QualityRule, claim: Claim) -> Threshold:
+    """The bound of one entry; that not a row may fail where it names none.
+
+    Raises:
+        ContractError: the bound cannot be understood, or could never hold or never fail.
+    """
+    operator = next((o for o in Operator if o.value in rule.entry), None)
+    if operator is None:
+        return NONE_ALLOWED
+    unit = rule.entry.get("unit") or "rows"
+    allowed = ("rows",) if isinstance(claim, RowCount) else ("rows", "percent", "%")
+    if unit not in allowed:
+        raise ContractError(
+            "there is no such unit for this rule",
+            location=rule.location,
+            field="unit",
+            received=unit,
+            allowed=allowed,
+        )
+    return Threshold(operator, _bounds(rule, operator), percent=unit != "rows")
+
+
+def require_column(column: str, table: SchemaObject, location: Location) -> None:
+    """Refuses a column that the table has not.
+
+    Raises:
+        ContractError: there is no such column.
+    """
+    if column not in table.column_names:
+        raise ContractError(
+            f"the rule names the column {column!r}, which the contract does not have",
+            location=location,
+            allowed=", ".join(table.column_names),
+            action=did_you_mean(column, table.column_names),
+        )
+
+
+def _bounds(rule: QualityRule, operator: Operator) -> tuple[Decimal, ...]:
+    value = rule.entry[operator.value]
+    is_pair = operator in (Operator.BETWEEN, Operator.NOT_BETWEEN)
+    try:
+        bounds = tuple(Decimal(str(number)) for number in (value if is_pair else [value]))
+    except ArithmeticError:
+        bounds = ()
+    if not bounds or not all(bound.is_finite() for bound in bounds):
+        raise ContractError(
+            "the operator needs a number",
+            location=rule.location,
+            field=operator.value,
+            received=value,
+        )
+    if list(bounds) != sorted(bounds):
+        raise ContractError(
+            "the smaller number comes first",
+            location=rule.location,
+            field=operator.value,
+            received=value,
+        )
+    return bounds
+
+
+def _library_claim(rule: QualityRule, table: SchemaObject) -> Claim:
+    metric = rule.entry.get("metric")
+    if metric is None:
+        raise _incomplete(rule, "a rule", "a metric, or another type than library")
+    arguments = _arguments(rule, metric)
+    if metric == "rowCount":
+        return RowCount()
+    if metric == "duplicateValues":
+        return _unique_claim(rule, table, arguments)
+    if rule.column is None:
+        raise ContractError(
+            f"the metric {metric} belongs to a property, not to the object",
+            location=rule.location,
+            action="move the rule under the property's own `quality`",
+        )
+    if metric == "nullValues":
+        return NotNull(rule.column)
+    if metric == "missingValues":
+        return NotMissing(rule.column, _values(rule, table, arguments, "missingValues"))
+    return _valid_values_claim(rule, table, arguments)
+
+
+def _arguments(rule: QualityRule, metric: str) -> Mapping[str, Any]:
+    arguments: Mapping[str, Any] = rule.entry.get("arguments") or {}
+    allowed = _ARGUMENTS.get(metric, ())
+    if metric == "duplicateValues" and rule.column:
+        allowed = ()
+    for name in arguments:
+        if name not in allowed:
+            raise ContractError(
+                f"{metric} has no such argument here",
+                location=rule.location,
+                field="arguments",
+                received=name,
+                allowed=allowed or "none",
+                action=did_you_mean(name, allowed),
+            )
+    return arguments
+
+
+def _unique_claim(rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any]) -> Unique:
+    if rule.column:
+        return Unique((rule.column,))
+    columns = _list(rule, arguments, "properties")
+    if not columns:
+        raise _incomplete(rule, "duplicateValues of a whole object", "arguments.properties")
+    for column in columns:
+        require_column(column, table, rule.location)
+    return Unique(tuple(columns))
+
+
+def _valid_values_claim(
+    rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any]
+) -> InSet | Matches:
+    assert rule.column is not None
+    if arguments.keys() >= {"validValues", "pattern"}:
+        raise ContractError(
+            "invalidValues takes validValues or a pattern",
+            location=rule.location,
+            field="arguments",
+            received="both",
+            action="write two rules",
+        )
+    if "pattern" not in arguments:
+        return InSet(rule.column, _values(rule, table, arguments, "validValues"))
+    if not isinstance(arguments["pattern"], str):
+        raise ContractError(
+            "the pattern must be text",
+            location=rule.location,
+            field="arguments.pattern",
+            received=arguments["pattern"],
+            action="quote it",
+        )
+    return Matches(rule.column, arguments["pattern"])
+
+
+def _values(
+    rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any], key: str
+) -> tuple[object, ...]:
+    """The values under a key of the arguments, each of which the column could have."""
+    if key not in arguments:
+        needed = " or ".join(f"arguments.{name}" for name in _ARGUMENTS[rule.entry["metric"]])
+        raise _incomplete(rule, rule.entry["metric"], needed)
+    values = _list(rule, arguments, key)
+    column = table.properties[table.column_names.index(str(rule.column))]
+    fitting = _VALUE_TYPES.get(column.logical_type, (str,))
+    for value in values:
+        is_wrong_truth = isinstance(value, bool) and bool not in fitting
+        if value is not None and (is_wrong_truth or not isinstance(value, fitting)):
+            raise ContractError(
+                f"a column of logical type {column.logical_type} cannot have this value",
+                location=rule.location,
+                field=f"arguments.{key}",
+                received=repr(value),
+                allowed="/".join(kind.__name__ for kind in fitting),
+                action="quote it where it is meant as text: YAML has words of its own for numbers "
+                "and truth values",
+            )
+    return tuple(values)
+
+
+def _list(rule: QualityRule, arguments: Mapping[str, Any], key: str) -> list[Any]:
+    value = arguments.get(key, [])
+    if not isinstance(value, list):
+        raise ContractError(
+            "must be a list", location=rule.location, field=f"arguments.{key}", received=value
+        )
+    return value
+
+
+def _engine_claim(rule: QualityRule, table: SchemaObject) -> Claim:
+    engine = rule.entry["engine"]
+    match engine.replace("-", "").replace("_", "").casefold():
+        case "greatexpectations":
+            return _expectation(rule, table, _definition(rule))
+        case "soda":
+            return SodaCheck(_definition(rule), rule.column)
+        case _:
+            raise ContractError(
+                "there is no such check engine",
+                location=rule.location,
+                field="engine",
+                received=engine,
+                allowed="greatExpectations, soda",
+                action=did_you_mean(engine, ("greatExpectations", "soda")),
+            )
+
+
+def _definition(rule: QualityRule) -> dict[str, Any]:
+    definition = rule.entry["implementation"]
+    if isinstance(definition, str):
+        try:
+            definition = parse_yaml(definition, Path(rule.location.file)).data
+        except ConfigurationError as error:
+            raise ContractError(
+                f"in the text of the implementation: {error.problems[0].message}",
+                location=rule.location,
+            ) from error
+    if not isinstance(definition, dict):
+        raise ContractError(
+            "the implementation must be a mapping, or YAML text of one", location=rule.location
+        )
+    return definition
+
+
+def _expectation(
+    rule: QualityRule, table: SchemaObject, definition: Mapping[str, Any]
+) -> Expectation:
+    kind = definition.get("type") or definition.get("expectation_type")
+    kwargs = definition.get("kwargs") or {}
+    if not isinstance(kind, str):
+        raise _incomplete(rule, "a Great Expectations entry", "implementation.type")
+    if not isinstance(kwargs, dict):
+        raise _incomplete(rule, "a Great Expectations entry", "implementation.kwargs as a mapping")
+    if rule.column and "column" not in kwargs and "column_list" not in kwargs:
+        kwargs = {**kwargs, "column": rule.column}
+    claim = Expectation(kind, dict(kwargs))
+    for column in _judged(claim):
+        require_column(column, table, rule.location)
+    return claim
+
+
+def _judged(claim: Expectation) -> Iterable[str]:
+    return () if claim.type in SCHEMA_TYPES else named_columns(claim)
+
+
+def _text_claim(rule: QualityRule, table: SchemaObject) -> Claim:
+    predicate = rule.custom.get("rowPredicate")
+    if predicate is None:
+        return Note(rule.entry.get("description") or "")
+    if not isinstance(predicate, str):
+        raise PredicateError(
+            "rowPredicate must be text", location=rule.location, received=predicate
+        )
+    return Satisfies(*checked_predicate(predicate, table.column_names, rule.location))
+
+
+def _incomplete(rule: QualityRule, what: str, needed: str) -> ContractError:
+    return ContractError(f"{what} needs {needed}", location=rule.location, action=f"add {needed}")

@@ -1,0 +1,421 @@
+"""A contract's rules as check specs."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from support.contracts import line_of, load_text, orders, specs_of
+
+from quality_platform.checks.derive import check_specs
+from quality_platform.checks.specs import (
+    NONE_ALLOWED,
+    Conforms,
+    Expectation,
+    ForeignKey,
+    InRange,
+    InSet,
+    LengthBetween,
+    Matches,
+    Note,
+    NotMissing,
+    NotNull,
+    Operator,
+    RowCount,
+    Satisfies,
+    Scope,
+    Severity,
+    SodaCheck,
+    SqlMetric,
+    Threshold,
+    Unique,
+)
+
+ID = "{name: id, logicalType: integer}"
+NAME = "{name: name, logicalType: string}"
+
+
+def rule_on(column: str, rule: str) -> str:
+    """A column with one rule."""
+    return f"{column[:-1]}, quality: [{rule}]}}"
+
+
+def only(folder: Path, text: str):
+    """The one check beside conformity."""
+    (spec,) = [
+        spec for name, spec in specs_of(folder, text).items() if name != "conforms_to_schema"
+    ]
+    return spec
+
+
+# --- what columns imply -------------------------------------------------------------------------
+
+
+def test_every_table_is_checked_for_conformity(tmp_path: Path):
+    spec = specs_of(tmp_path, orders(ID))["conforms_to_schema"]
+    assert (spec.claim, spec.scope, spec.severity) == (Conforms(), Scope.ROW, Severity.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "claim", "dimension"),
+    [
+        ("logicalType: integer, required: true", "c_not_null", NotNull("c"), "completeness"),
+        ("logicalType: integer, unique: true", "c_unique", Unique(("c",)), "uniqueness"),
+        (
+            "logicalType: integer, logicalTypeOptions: {minimum: 1, maximum: 9}",
+            "c_in_range",
+            InRange("c", 1, 9),
+            "conformity",
+        ),
+        (
+            "logicalType: integer, logicalTypeOptions: {minimum: 0}",
+            "c_in_range",
+            InRange("c", 0, None),
+            "conformity",
+        ),
+        (
+            "logicalType: number, logicalTypeOptions: {exclusiveMinimum: 0, exclusiveMaximum: 9}",
+            "c_in_range",
+            InRange("c", 0, 9, True, True),
+            "conformity",
+        ),
+        (
+            "logicalType: number, logicalTypeOptions: {minimum: 0, exclusiveMaximum: 1.5}",
+            "c_in_range",
+            InRange("c", 0, 1.5, False, True),
+            "conformity",
+        ),
+        (
+            "logicalType: date, logicalTypeOptions: {minimum: 2020-01-01}",
+            "c_in_range",
+            InRange("c", "2020-01-01", None),
+            "conformity",
+        ),
+        (
+            "logicalType: string, logicalTypeOptions: {pattern: '^[A-Z]+$'}",
+            "c_pattern",
+            Matches("c", "^[A-Z]+$"),
+            "conformity",
+        ),
+        (
+            "logicalType: string, logicalTypeOptions: {minLength: 0, maxLength: 3}",
+            "c_length",
+            LengthBetween("c", 0, 3),
+            "conformity",
+        ),
+        (
+            "logicalType: string, logicalTypeOptions: {maxLength: 0}",
+            "c_length",
+            LengthBetween("c", None, 0),
+            "conformity",
+        ),
+    ],
+)
+def test_what_a_column_says_of_itself_is_a_row_rule(
+    tmp_path: Path, column: str, name: str, claim, dimension: str
+):
+    text = orders(f"{{name: c, {column}}}")
+    spec = only(tmp_path, text)
+    assert (spec.name, spec.claim, spec.dimension) == (name, claim, dimension)
+    assert (spec.scope, spec.severity) == (Scope.ROW, Severity.ERROR)
+    assert spec.threshold == NONE_ALLOWED
+    assert spec.columns == ("c",)
+    assert spec.description
+    assert spec.location is not None
+    assert spec.location.line == line_of(text, "name: c")
+
+
+def test_a_primary_key_is_not_null_and_unique_as_a_whole(tmp_path: Path):
+    specs = specs_of(
+        tmp_path,
+        orders(
+            "{name: a, logicalType: integer, primaryKey: true, primaryKeyPosition: 2}",
+            "{name: b, logicalType: integer, primaryKey: true, primaryKeyPosition: 1}",
+        ),
+    )
+    assert set(specs) == {"conforms_to_schema", "a_not_null", "b_not_null", "primary_key_unique"}
+    spec = specs["primary_key_unique"]
+    assert (spec.claim, spec.scope) == (Unique(("b", "a")), Scope.ROW)
+    assert spec.columns == ("b", "a")
+
+
+def test_columns_with_names_of_any_kind_have_checks_with_names_of_their_own(tmp_path: Path):
+    required = "logicalType: string, required: true"
+    text = orders(
+        *(f"{{name: {name}, {required}}}" for name in ("日付", "名前", '"a b"', "a_b", "_x", "n"))
+    )
+    names = list(specs_of(tmp_path, text))
+    assert names == [
+        "conforms_to_schema",
+        "column_1_not_null",
+        "column_2_not_null",
+        "a_b_3_not_null",
+        "a_b_4_not_null",
+        "x_not_null",
+        "n_not_null",
+    ]
+
+
+# --- foreign keys -------------------------------------------------------------------------------
+
+
+def test_a_foreign_key_refers_to_the_table_that_the_object_describes(tmp_path: Path):
+    text = orders("{name: customer, logicalType: integer, relationships: [{to: customers.id}]}")
+    (table,) = load_text(tmp_path, text).objects
+    spec = check_specs(table, {"customers": "people"})[-1]
+    assert spec.claim == ForeignKey(("customer",), "people", ("id",))
+    assert spec.name == "customer_in_customers"
+    assert (spec.scope, spec.severity) == (Scope.ROW, Severity.ERROR)
+    assert (spec.dimension, spec.columns) == ("consistency", ("customer",))
+
+
+def test_a_foreign_keys_name_and_severity_are_custom_properties(tmp_path: Path):
+    custom = "[{property: name, value: has customer}, {property: severity, value: Warning}]"
+    keys = "from: [orders.a, orders.b], to: [customers.x, customers.y]"
+    link = f"{{{keys}, customProperties: {custom}}}"
+    text = orders(
+        "{name: a, logicalType: integer}",
+        "{name: b, logicalType: integer}",
+        relationships=[link],
+    )
+    spec = only(tmp_path, text)
+    assert (spec.name, spec.severity) == ("has_customer", Severity.WARNING)
+    assert spec.claim == ForeignKey(("a", "b"), "customers", ("x", "y"))
+    assert spec.location is not None
+    assert spec.location.line == line_of(text, "from:")
+
+
+# --- the library --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "rule", "name", "claim"),
+    [
+        (ID, "{metric: nullValues, mustBe: 0}", "id_nullValues", NotNull("id")),
+        (ID, "{metric: duplicateValues, mustBe: 0}", "id_duplicateValues", Unique(("id",))),
+        (
+            NAME,
+            "{metric: missingValues, mustBe: 0, arguments: {missingValues: ['', NA, null]}}",
+            "name_missingValues",
+            NotMissing("name", ("", "NA", None)),
+        ),
+        (
+            NAME,
+            "{metric: invalidValues, mustBe: 0, arguments: {validValues: ['NO', '007']}}",
+            "name_invalidValues",
+            InSet("name", ("NO", "007")),
+        ),
+        (
+            ID,
+            "{metric: invalidValues, mustBe: 0, arguments: {validValues: [1, 2]}}",
+            "id_invalidValues",
+            InSet("id", (1, 2)),
+        ),
+        (
+            NAME,
+            "{metric: invalidValues, mustBe: 0, arguments: {pattern: x}}",
+            "name_invalidValues",
+            Matches("name", "x"),
+        ),
+    ],
+)
+def test_a_metric_of_a_column_that_must_be_zero_is_a_row_rule(
+    tmp_path: Path, column: str, rule: str, name: str, claim
+):
+    spec = only(tmp_path, orders(rule_on(column, rule)))
+    assert (spec.name, spec.claim) == (name, claim)
+    assert (spec.scope, spec.severity, spec.threshold) == (Scope.ROW, Severity.ERROR, NONE_ALLOWED)
+    assert spec.columns == (name.partition("_")[0],)
+
+
+@pytest.mark.parametrize(
+    ("bound", "threshold"),
+    [
+        ("mustBe: 3", Threshold(Operator.MUST_BE, (Decimal(3),))),
+        ("mustNotBe: 0", Threshold(Operator.MUST_NOT_BE, (Decimal(0),))),
+        ("mustBeGreaterThan: 1.5", Threshold(Operator.GREATER, (Decimal("1.5"),))),
+        ("mustBeGreaterOrEqualTo: 1", Threshold(Operator.GREATER_OR_EQUAL, (Decimal(1),))),
+        ("mustBeLessThan: 5, unit: rows", Threshold(Operator.LESS, (Decimal(5),))),
+        (
+            "mustBeLessOrEqualTo: 0.1, unit: percent",
+            Threshold(Operator.LESS_OR_EQUAL, (Decimal("0.1"),), percent=True),
+        ),
+        (
+            "mustBeBetween: [1, 2], unit: '%'",
+            Threshold(Operator.BETWEEN, (Decimal(1), Decimal(2)), percent=True),
+        ),
+        (
+            "mustNotBeBetween: [-1, 1.0e+3]",
+            Threshold(Operator.NOT_BETWEEN, (Decimal(-1), Decimal(1000))),
+        ),
+    ],
+)
+def test_any_other_bound_makes_a_gate(tmp_path: Path, bound: str, threshold: Threshold):
+    spec = only(tmp_path, orders(rule_on(ID, f"{{metric: nullValues, {bound}}}")))
+    assert (spec.scope, spec.threshold) == (Scope.GATE, threshold)
+
+
+def test_the_number_of_rows_is_a_gate_whatever_the_bound(tmp_path: Path):
+    spec = only(tmp_path, orders(ID, quality=["{metric: rowCount, mustBe: 0}"]))
+    assert (spec.name, spec.claim, spec.scope) == ("table_rowCount", RowCount(), Scope.GATE)
+    assert spec.columns == ()
+
+
+def test_duplicates_of_an_object_name_their_columns(tmp_path: Path):
+    rule = "{metric: duplicateValues, mustBe: 0, arguments: {properties: [name, id]}}"
+    spec = only(tmp_path, orders(ID, NAME, quality=[rule]))
+    assert (spec.claim, spec.scope) == (Unique(("name", "id")), Scope.ROW)
+    assert spec.columns == ("name", "id")
+
+
+@pytest.mark.parametrize(
+    ("severity", "expected"),
+    [
+        ("error", Severity.ERROR),
+        ("warning", Severity.WARNING),
+        ("info", Severity.WARNING),
+        ("WARNING", Severity.WARNING),
+    ],
+)
+def test_the_severity_is_read_in_any_case(tmp_path: Path, severity: str, expected: Severity):
+    rule = f"{{metric: rowCount, mustBe: 1, severity: {severity}}}"
+    assert only(tmp_path, orders(ID, quality=[rule])).severity is expected
+
+
+def test_a_rules_name_dimension_and_description_are_kept(tmp_path: Path):
+    rule = (
+        "{name: 'rows per day!', metric: rowCount, mustBe: 1, dimension: coverage, "
+        "description: ' Some. '}"
+    )
+    text = orders(ID, quality=[rule])
+    spec = only(tmp_path, text)
+    assert (spec.name, spec.dimension, spec.description) == ("rows_per_day", "coverage", "Some.")
+    assert spec.location is not None
+    assert spec.location.line == line_of(text, "rowCount")
+
+
+def test_a_rule_without_a_name_is_called_by_its_id(tmp_path: Path):
+    rule = "{id: row-rule_1, metric: rowCount, mustBe: 1}"
+    assert only(tmp_path, orders(ID, quality=[rule])).name == "row_rule_1"
+
+
+# --- SQL, engines, prose ------------------------------------------------------------------------
+
+
+def test_a_query_is_a_gate_over_the_batch(tmp_path: Path):
+    rule = "{type: sql, query: 'SELECT count(*) FROM {object}', mustBe: 0}"
+    spec = only(tmp_path, orders(ID, quality=[rule]))
+    assert (spec.name, spec.scope) == ("table_sql", Scope.GATE)
+    assert spec.claim == SqlMetric("SELECT COUNT(*) FROM batch")
+
+
+@pytest.mark.parametrize("placeholder", ["{property}", "${property}", "{column}", "${column}"])
+def test_a_query_of_a_column_may_name_it_by_its_placeholder(tmp_path: Path, placeholder: str):
+    query = f"SELECT count(*) FROM ${{table}} WHERE {placeholder} < 0"
+    spec = only(tmp_path, orders(rule_on(ID, f"{{type: sql, query: '{query}', mustBe: 0}}")))
+    assert spec.claim == SqlMetric('SELECT COUNT(*) FROM batch WHERE "id" < 0')
+
+
+def test_a_predicate_is_a_row_rule_with_the_columns_that_it_reads(tmp_path: Path):
+    custom = "[{property: rowPredicate, value: id > 0 OR name IS NULL}]"
+    rule = f"{{type: text, name: p, severity: warning, customProperties: {custom}}}"
+    spec = only(tmp_path, orders(ID, NAME, quality=[rule]))
+    assert spec.claim == Satisfies('"id" > 0 OR "name" IS NULL', ("id", "name"))
+    assert (spec.scope, spec.severity, spec.columns) == (
+        Scope.ROW,
+        Severity.WARNING,
+        ("id", "name"),
+    )
+
+
+def test_a_rule_in_prose_is_a_note(tmp_path: Path):
+    spec = only(tmp_path, orders(ID, quality=["{type: text, description: Be kind.}"]))
+    assert (spec.claim, spec.scope) == (Note("Be kind."), Scope.NOTE)
+
+
+@pytest.mark.parametrize(
+    "engine", ["greatExpectations", "great-expectations", "great_expectations"]
+)
+@pytest.mark.parametrize(
+    "implementation",
+    [
+        "{type: expect_column_values_to_not_be_null, kwargs: {column: id}}",
+        "'{expectation_type: expect_column_values_to_not_be_null, kwargs: {column: id}}'",
+    ],
+)
+def test_an_expectation_about_values_is_a_row_rule(
+    tmp_path: Path, engine: str, implementation: str
+):
+    rule = f"{{type: custom, engine: {engine}, implementation: {implementation}}}"
+    spec = only(tmp_path, orders(ID, quality=[rule]))
+    assert spec.claim == Expectation("expect_column_values_to_not_be_null", {"column": "id"})
+    assert (spec.scope, spec.columns) == (Scope.ROW, ("id",))
+
+
+@pytest.mark.parametrize(
+    "implementation",
+    [
+        "{type: expect_column_values_to_not_be_null, kwargs: {mostly: 0.9}}",
+        "{type: expect_column_mean_to_be_between, kwargs: {min_value: 1}}",
+    ],
+)
+def test_an_expectation_that_allows_failures_or_is_about_all_values_is_a_gate(
+    tmp_path: Path, implementation: str
+):
+    rule = f"{{type: custom, engine: greatExpectations, implementation: {implementation}}}"
+    spec = only(tmp_path, orders(rule_on(ID, rule)))
+    assert spec.scope is Scope.GATE
+    assert spec.columns == ("id",)
+
+
+def test_an_expectation_about_two_columns_knows_both(tmp_path: Path):
+    kwargs = "{column_A: id, column_B: other, or_equal: true}"
+    kind = "expect_column_pair_values_a_to_be_greater_than_b"
+    rule = (
+        f"{{type: custom, engine: greatExpectations, implementation: "
+        f"{{type: {kind}, kwargs: {kwargs}}}}}"
+    )
+    text = orders(ID, "{name: other, logicalType: integer}", quality=[rule])
+    assert only(tmp_path, text).columns == ("id", "other")
+
+
+def test_a_soda_check_is_a_gate(tmp_path: Path):
+    definition = "{invalid: {valid_min: -30}}"
+    rule = f"{{type: custom, engine: soda, implementation: {definition}}}"
+    spec = only(tmp_path, orders(rule_on(ID, rule)))
+    assert spec.claim == SodaCheck({"invalid": {"valid_min": -30}}, "id")
+    assert (spec.name, spec.scope, spec.columns) == ("id_soda", Scope.GATE, ("id",))
+
+
+def test_dates_in_the_text_of_an_implementation_stay_text(tmp_path: Path):
+    rule = "{type: custom, engine: soda, implementation: 'freshness: {since: 2020-01-01}'}"
+    spec = only(tmp_path, orders(ID, quality=[rule]))
+    assert spec.claim == SodaCheck({"freshness": {"since": "2020-01-01"}})
+
+
+def test_every_name_is_one_that_dagster_takes(tmp_path: Path):
+    text = orders(
+        "{name: 'a-b c.d', logicalType: string, required: true, unique: true, "
+        "logicalTypeOptions: {pattern: x, minLength: 1}, "
+        "quality: [{metric: nullValues, mustBe: 0}]}"
+    )
+    for name in specs_of(tmp_path, text):
+        assert re.fullmatch(r"[A-Za-z0-9_]+", name)
+
+
+def test_checks_come_in_the_contracts_order(tmp_path: Path):
+    text = orders(
+        "{name: id, logicalType: integer, primaryKey: true, relationships: [{to: customers.id}], "
+        "quality: [{metric: nullValues, mustBeLessThan: 5}]}",
+        quality=["{metric: rowCount, mustBe: 1}"],
+    )
+    assert list(specs_of(tmp_path, text)) == [
+        "conforms_to_schema",
+        "id_not_null",
+        "primary_key_unique",
+        "id_in_customers",
+        "table_rowCount",
+        "id_nullValues",
+    ]
