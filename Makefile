@@ -21,7 +21,7 @@ run: .venv/installed $(DAGSTER_HOME)/dagster.yaml ## Land the demo data and run 
 	@$(BIN)/quality-platform launch
 
 ui: .venv/installed $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on http://localhost:3000 (PORT=... for another)
-	@scripts/serve_ui $(PORT)
+	@$(BIN)/python scripts/serve_ui.py $(PORT)
 
 test: .venv/installed-dev ## Install what the tests need, and run them
 	@scripts/run_tests $(TESTS)

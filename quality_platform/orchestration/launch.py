@@ -31,6 +31,10 @@ _LOCATION_TAGS = {
 }
 """What ties a run to the job in the UI."""
 
+_BESIDE = (
+    "run {} is under way: tables that it loads are waited for; "
+    "if its process is gone, terminate it in the UI"
+)
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -53,6 +57,9 @@ def launch(
     job = build_definitions(platform, follower).resolve_job_def(EVERYTHING)
     with _only_launch(home), dg.DagsterInstance.from_config(str(home)) as instance:
         _end_dead_launches(instance)
+        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+            progress(EVERYTHING, "beside", _BESIDE.format(run.run_id[:8]))
+        progress(EVERYTHING, "starting", f"Dagster instance {home}")
         result = job.execute_in_process(
             run_config=_QUIET,
             instance=instance,
