@@ -24,6 +24,7 @@ from quality_platform.lake.query import (
     duckdb_session,
     quote_identifier,
     quote_literal,
+    shut,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def compute(
         try:
             for name in query.inputs:
                 _show(connection, name, inputs[name])
-            _shut(connection, [file for name in query.inputs for file in inputs[name].files])
+            shut(connection, [file for name in query.inputs for file in inputs[name].files])
             # Unlike execute(), sql() streams: nothing of the result is kept.
             relation = connection.sql(query.sql)
             _require_distinct_names(relation.columns, query)
@@ -172,16 +173,6 @@ def _show(connection: DuckDBPyConnection, name: str, rows: FeatureInput) -> None
         f"CREATE VIEW {quote_identifier(name)} AS "
         f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = false)"
     )
-
-
-def _shut(connection: DuckDBPyConnection, files: Sequence[str]) -> None:
-    """Closes the session to everything but the files; cannot be undone within it."""
-    listed = ", ".join(quote_literal(file) for file in files)
-    connection.execute(f"SET allowed_paths = [{listed}]")
-    connection.execute("SET enable_external_access = false")
-    # Otherwise an unknown table's name is looked up among the variables of this process.
-    connection.execute("SET python_enable_replacements = false")
-    connection.execute("SET lock_configuration = true")
 
 
 def _require_distinct_names(columns: Sequence[str], query: FeatureQuery) -> None:

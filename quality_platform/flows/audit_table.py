@@ -12,7 +12,7 @@ from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.outcomes import merged
 from quality_platform.flows.platform import ContractedTable, FeatureTable, Platform
 from quality_platform.flows.publishing import UNCONFORMED
-from quality_platform.flows.samples import Samples, add_all
+from quality_platform.flows.samples import Samples, run_sampled
 from quality_platform.lake.commits import attempt_of
 from quality_platform.lake.query import duckdb_session
 from quality_platform.lake.reading import files_of, published_snapshot, snapshot_of
@@ -87,11 +87,7 @@ class _Audit:
                 for spec in (*plan.row_rules, *plan.batch_checks)
                 if spec.scope is scope and not isinstance(spec.claim, Conforms)
             ]
-            outcomes = batch.run(specs)
-            for spec in specs:
-                if samples.limit and not outcomes[spec.name].passed:
-                    rows = batch.failing_rows(spec, samples.columns(spec), samples.limit)
-                    add_all(samples, spec, rows)
+            outcomes = run_sampled(batch, specs, samples)
             # What is published has the contract's types, or it could not have been written.
             counts: Mapping[str, int] = {s.name: 0 for s in table.checks}
             judge = Judge(table, batch.rows, samples)

@@ -141,11 +141,7 @@ class Platform:
 
     @cached_property
     def lake(self) -> Lake:
-        """The lake; connects on first use.
-
-        Raises:
-            StorageError: the folder of the warehouse or of the catalog cannot be made.
-        """
+        """The lake; connects on first use."""
         config = self.runner.config.lake
         warehouse = config.warehouse
         if "://" not in warehouse:

@@ -15,7 +15,7 @@ from quality_platform.errors import AccountingError, ConcurrentLoadError
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.outcomes import LoadOutcome, Progress
 from quality_platform.flows.platform import ContractedTable, Platform
-from quality_platform.flows.samples import Samples, add_all
+from quality_platform.flows.samples import Samples, run_sampled
 from quality_platform.flows.staging import Staging
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Table
@@ -155,13 +155,7 @@ class Load:
     def _check(
         self, staging: Staging, plan: CheckPlan, batch: BatchChecks
     ) -> tuple[CheckResult, ...]:
-        outcomes = batch.run(plan.batch_checks)
-        for spec in plan.batch_checks:
-            if staging.samples.limit and not outcomes[spec.name].passed:
-                columns = staging.samples.columns(spec)
-                add_all(
-                    staging.samples, spec, batch.failing_rows(spec, columns, staging.samples.limit)
-                )
+        outcomes = run_sampled(batch, plan.batch_checks, staging.samples)
         staging.hold_back([r for r in batch.broken_rows if r.check.severity is Severity.ERROR])
         judge = Judge(self.table, staging.rows_read, staging.samples, self.plan.label)
         return judge.results(staging.counts, outcomes, plan.errors)

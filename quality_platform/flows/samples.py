@@ -8,6 +8,9 @@ from typing import Any
 
 from quality_platform.checks.specs import CheckSpec
 from quality_platform.contracts.models import SchemaObject
+from quality_platform.lake.query import shut
+from quality_platform.validation.batch_checks import BatchChecks
+from quality_platform.validation.engine_outcomes import EngineOutcome
 
 MASK = "***"
 """What stands for a value that must not be shown."""
@@ -51,7 +54,17 @@ class Samples:
         return MASK if hidden else value
 
 
-def add_all(samples: Samples, spec: CheckSpec, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Adds rows until there is no more room."""
-    for row in rows[: samples.limit]:
-        samples.add(spec, row)
+def run_sampled(
+    batch: BatchChecks, specs: Sequence[CheckSpec], samples: Samples
+) -> dict[str, EngineOutcome]:
+    """Runs checks on a batch, and collects failing rows of those that did not pass.
+
+    From here on the batch's session can read nothing but the batch and what it is compared with.
+    """
+    shut(batch.connection, batch.readable)
+    outcomes = batch.run(specs)
+    for spec in specs:
+        if samples.limit and not outcomes[spec.name].passed:
+            for row in batch.failing_rows(spec, samples.columns(spec), samples.limit):
+                samples.add(spec, row)
+    return outcomes

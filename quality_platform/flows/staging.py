@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.specs import CheckSpec, Severity
@@ -32,6 +33,9 @@ from quality_platform.quarantine.records import (
 from quality_platform.sources.protocol import SourceBatch
 from quality_platform.validation.batch_checks import BrokenRow
 from quality_platform.validation.row_rules import RowRules
+
+BrokenChecks = dict[int, list[CheckSpec]]
+"""For rows of a file, by their position from 0, the checks on the whole batch that they break."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +184,9 @@ class Staging:
 
     def hold_back(self, broken_rows: Sequence[BrokenRow]) -> None:
         """Moves rows that broke a check on the whole batch; only the files that have any change."""
-        by_file: dict[str, dict[int, list[tuple[str, str]]]] = {}
+        by_file: dict[str, BrokenChecks] = {}
         for row in broken_rows:
-            pairs = by_file.setdefault(row.file, {}).setdefault(row.position, [])
-            pairs.append((row.check.name, reason_text(row.check)))
+            by_file.setdefault(row.file, {}).setdefault(row.position, []).append(row.check)
         if not by_file:
             return
         good, held = self._writer(self.table, "-split"), self._writer(self.quarantine, "-split")
@@ -191,10 +194,7 @@ class Staging:
         self.held_files = self._amend_held(by_file, held)
 
     def _split_good(
-        self,
-        by_file: Mapping[str, Mapping[int, list[tuple[str, str]]]],
-        good: RollingWriter,
-        held: RollingWriter,
+        self, by_file: Mapping[str, BrokenChecks], good: RollingWriter, held: RollingWriter
     ) -> tuple[StagedFile, ...]:
         kept, start = [], 0
         for file in self.good_files:
@@ -211,45 +211,40 @@ class Staging:
         self,
         file: StagedFile,
         start: int,
-        broken: Mapping[int, list[tuple[str, str]]],
+        broken: BrokenChecks,
         good: RollingWriter,
         held: RollingWriter,
     ) -> None:
-        offset = 0
-        for rows in read_batches(self.table, file):
-            here = sorted(n - offset for n in broken if offset <= n < offset + rows.num_rows)
+        places = np.array(sorted(broken))
+        files, lines = self._lines.at((places + start).tolist())
+        for rows, first, last, here in _with_places(read_batches(self.table, file), places):
             keep = np.ones(rows.num_rows, bool)
             keep[here] = False
             good.write(rows.filter(pa.array(keep)))
-            if here:
-                taken = _plain(rows.take(pa.array(here)))
-                files, lines = self._lines.at([start + offset + n for n in here])
-                found = HeldRows(
-                    rows=taken,
-                    reasons=self._late_reasons(taken, [broken[n + offset] for n in here]),
-                    files=files,
-                    lines=lines,
-                    raw=[None] * len(here),
-                )
-                held.write(quarantine_batch(found, self.provenance))
-            offset += rows.num_rows
+            if first == last:
+                continue
+            taken = _plain(rows.take(here))
+            found = HeldRows(
+                rows=taken,
+                reasons=self._late_reasons(taken, [broken[n] for n in places[first:last].tolist()]),
+                files=files[first:last],
+                lines=lines[first:last],
+                raw=[None] * (last - first),
+            )
+            held.write(quarantine_batch(found, self.provenance))
 
     def _late_reasons(
-        self, rows: pa.RecordBatch, broken: Sequence[Sequence[tuple[str, str]]]
+        self, rows: pa.RecordBatch, broken: Sequence[Sequence[CheckSpec]]
     ) -> list[Reasons]:
-        """The reasons of rows that a check on the batch holds, with the warnings that they break."""
-        masks = self.rules.masks(rows)
-        warnings = {
-            row: tuple(self.rules.specs[n].name for n in rules)
-            for row, rules in masks.rules_by_row()
-        }
+        """The reasons of rows that are held only now, with the warnings that they break."""
+        warned = dict(self.rules.masks(rows).rules_by_row())
         return [
-            Reasons(tuple(n for n, _ in pairs), tuple(t for _, t in pairs), warnings.get(row, ()))
-            for row, pairs in enumerate(broken)
+            self._reasons([*checks, *(self.rules.specs[n] for n in warned.get(row, ()))])
+            for row, checks in enumerate(broken)
         ]
 
     def _amend_held(
-        self, by_file: Mapping[str, Mapping[int, list[tuple[str, str]]]], held: RollingWriter
+        self, by_file: Mapping[str, BrokenChecks], held: RollingWriter
     ) -> tuple[StagedFile, ...]:
         kept = []
         for file in self.held_files:
@@ -257,11 +252,12 @@ class Staging:
             if more is None:
                 kept.append(file)
                 continue
-            offset = 0
-            for rows in read_batches(self.quarantine, file):
-                here = {n - offset: p for n, p in more.items() if 0 <= n - offset < rows.num_rows}
-                held.write(with_more_reasons(rows, here))
-                offset += rows.num_rows
+            places = np.array(sorted(more))
+            batches = _with_places(read_batches(self.quarantine, file), places)
+            for rows, first, last, here in batches:
+                checks = (more[n] for n in places[first:last].tolist())
+                added = [[(c.name, reason_text(c)) for c in broken] for broken in checks]
+                held.write(with_more_reasons(rows, dict(zip(here.tolist(), added, strict=True))))
             delete_file(self.quarantine, file)
         return (*kept, *held.close())
 
@@ -269,6 +265,17 @@ class Staging:
         """Deletes all files: the load came to nothing."""
         for writer in self._writers:
             writer.discard()
+
+
+def _with_places(
+    batches: Iterable[pa.RecordBatch], places: NDArray[np.int64]
+) -> Iterator[tuple[pa.RecordBatch, int, int, NDArray[np.int64]]]:
+    """Each batch with the range of `places` (rows of the file, ascending) in it, and its rows."""
+    offset = 0
+    for rows in batches:
+        first, last = np.searchsorted(places, [offset, offset + rows.num_rows]).tolist()
+        yield rows, first, last, places[first:last] - offset
+        offset += rows.num_rows
 
 
 def _conform_reasons(bad_cells: Sequence[BadCell]) -> dict[int, Reasons]:

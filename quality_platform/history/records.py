@@ -25,7 +25,7 @@ RETRIES = {
     "commit.retry.min-wait-ms": "50",
     "commit.retry.max-wait-ms": "2000",
 }
-"""Table properties: rows are only ever added, so that a commit which lost a race may be repeated."""
+"""Table properties: rows are only ever added, so that a commit that lost a race may be repeated."""
 
 _AT = pa.timestamp("us", "UTC")
 

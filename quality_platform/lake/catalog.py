@@ -198,7 +198,7 @@ def _differences(wanted: pa.Schema, actual: pa.Schema) -> list[str]:
         for name in {**want, **have}
         if want.get(name) != have.get(name)
     ]
-    # The other way round is no obstacle: rows without a value are held back before they are written.
+    # The other way round is no obstacle: rows without a value are held back before the writing.
     optional = {field.name for field in wanted if field.nullable}
     return types + [
         f"{field.name}: contract optional, table required"

@@ -19,6 +19,11 @@ ROW_GROUP_BYTES = 64 * 2**20
 """Arrow bytes that are buffered before a row group is written: the writer's memory bound."""
 
 
+BATCH_BYTES = 8 * 2**20
+MOST_BATCH_ROWS = 16384
+"""Size of the batches in which a staged file is read again; wide rows come in smaller numbers."""
+
+
 @dataclass(frozen=True)
 class StagedFile:
     """A complete data file that no snapshot refers to yet: its URI and its rows."""
@@ -124,13 +129,16 @@ def _storage_errors(table: Table) -> Iterator[None]:
 
 
 def read_batches(table: Table, file: StagedFile) -> Iterator[pa.RecordBatch]:
-    """The rows of a staged file, in order."""
+    """The rows of a staged file, in order, in bounded memory."""
     with (
         _storage_errors(table),
         table.io.new_input(file.uri).open() as stream,
         pq.ParquetFile(_as_file(stream)) as parquet,
     ):
-        yield from parquet.iter_batches()
+        groups = range(parquet.num_row_groups)
+        size = sum(parquet.metadata.row_group(n).total_byte_size for n in groups)
+        fitting = file.rows * BATCH_BYTES // max(1, size)
+        yield from parquet.iter_batches(batch_size=max(1, min(fitting, MOST_BATCH_ROWS)))
 
 
 def delete_file(table: Table, file: StagedFile) -> None:

@@ -48,7 +48,7 @@ class Step:
     @property
     def run_id(self) -> str:
         """The run that the step belongs to."""
-        return str(self.context.run_id)
+        return self.context.run.run_id
 
     def progress(self, step: str, text: str) -> None:
         """Tells the run's log and the watcher that a flow comes to a new step."""

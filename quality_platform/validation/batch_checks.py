@@ -94,6 +94,12 @@ class BatchChecks:
         outcomes |= self._soda([s for s in specs if isinstance(s.claim, SodaCheck)])
         return outcomes
 
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """All files that the checks may read."""
+        references = [file for files in self.keys.files.values() for file in files]
+        return (*self.files.good, *self.files.held, *self.published, *references)
+
     def failing_rows(
         self, spec: CheckSpec, columns: Sequence[str], limit: int
     ) -> list[dict[str, object]]:

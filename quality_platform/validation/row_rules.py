@@ -40,16 +40,21 @@ class ReferenceKeys:
     _loaded: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
     def relation(self, claim: ForeignKey) -> str:
-        """The session's table with the distinct keys that the claim refers to."""
+        """The session's table with the distinct keys that the claim refers to.
+
+        Raises:
+            EngineError: nothing has been published under that name, or without such columns.
+        """
         key = (claim.to_table, claim.to_columns)
         if key not in self._loaded:
             name = f"reference_{len(self._loaded)}"
             columns, source = self._source(claim)
             keys = ", ".join(f"{c} AS {own(f'key{n}')}" for n, c in enumerate(columns))
-            self.connection.execute(
-                f"CREATE TEMP TABLE {name} AS "
-                f"SELECT DISTINCT {keys}, TRUE AS {own('hit')} FROM {source}"
-            )
+            with engine_errors():
+                self.connection.execute(
+                    f"CREATE TEMP TABLE {name} AS "
+                    f"SELECT DISTINCT {keys}, TRUE AS {own('hit')} FROM {source}"
+                )
             self._loaded[key] = name
         return self._loaded[key]
 

@@ -26,7 +26,9 @@ def broken(claim: Predicate) -> exp.Expression:
         case NotMissing(column, values):
             return _among(column, values)
         case InSet(column, values):
-            return exp.not_(_among(column, [v for v in values if v is not None]))
+            present = [v for v in values if v is not None]
+            is_there = exp.not_(_column(column).is_(exp.null()))
+            return exp.not_(_among(column, present)) if present else is_there
         case Matches(column, pattern):
             return exp.not_(
                 exp.RegexpLike(this=_text(column), expression=exp.Literal.string(pattern))

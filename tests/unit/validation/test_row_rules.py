@@ -122,7 +122,7 @@ def test_the_statement_finds_the_rows_that_the_definition_finds(connection, tabl
     assert found == expected
 
 
-@few
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.lists(st.integers(0, 129), unique=True), max_size=20))
 def test_a_hundred_and_thirty_rules_keep_apart_in_three_words(connection, wanted):
     """Row i breaks exactly the rules in wanted[i], whichever of the words they are in."""
@@ -359,7 +359,7 @@ def test_a_rule_that_no_row_could_be_judged_by_fails_before_the_first_row(connec
     "claim",
     [
         Satisfies('CAST("s" AS INTEGER) > 0'),
-        Satisfies('"small" * 2 > 0'),
+        Satisfies('"small" * 2 > 3'),
         InSet("s", (1, 2)),
     ],
     ids=str,

@@ -1,0 +1,65 @@
+"""The source position of a table: what was published, and by which attempt."""
+
+from __future__ import annotations
+
+import pytest
+
+from quality_platform.lake.position import PROPERTY, Position, SourceVersion
+
+
+def stored(position: Position) -> Position:
+    """The position as it comes back from a table's properties."""
+    return Position.of({"other": "x", **position.as_properties()})
+
+
+def test_a_table_without_the_property_has_seen_nothing():
+    assert Position.of({"other": "x"}) == Position()
+    assert Position() == Position({}, ())
+
+
+def test_a_position_comes_back_from_the_property():
+    position = Position(
+        {"b/é.csv": SourceVersion("v2", "l", "a"), 'quo"te': SourceVersion("v1", "l", "a")},
+        ("a0", "a"),
+    )
+    back = stored(position)
+    assert back == position
+    assert back.sources == position.sources
+    assert back.attempts == ("a0", "a")
+
+
+def test_a_load_adds_its_sources_and_its_attempt():
+    first = Position().advanced({"a": "v1", "b": "v1"}, "load1", "try1", replace=False)
+    second = first.advanced({"b": "v2", "c": "v1"}, "load2", "try2", replace=False)
+    assert second.sources == {
+        "a": SourceVersion("v1", "load1", "try1"),
+        "b": SourceVersion("v2", "load2", "try2"),
+        "c": SourceVersion("v1", "load2", "try2"),
+    }
+    assert second.attempts == ("try1", "try2")
+
+
+def test_a_load_that_replaces_forgets_the_sources_but_no_attempt():
+    first = Position().advanced({"a": "v1"}, "load1", "try1", replace=False)
+    second = first.advanced({"b": "v1"}, "load2", "try2", replace=True)
+    assert second.sources == {"b": SourceVersion("v1", "load2", "try2")}
+    assert second.attempts == ("try1", "try2")
+
+
+def test_advancing_leaves_the_position_before_as_it_was():
+    first = Position().advanced({"a": "v1"}, "load1", "try1", replace=False)
+    first.advanced({"a": "v2"}, "load2", "try2", replace=False)
+    assert first.sources == {"a": SourceVersion("v1", "load1", "try1")}
+
+
+def test_the_same_position_is_always_the_same_text():
+    one = Position({"a": SourceVersion("1", "l", "t"), "b": SourceVersion("2", "l", "t")}, ("t",))
+    two = Position({"b": SourceVersion("2", "l", "t"), "a": SourceVersion("1", "l", "t")}, ("t",))
+    assert one.as_properties() == two.as_properties()
+    assert list(one.as_properties()) == [PROPERTY]
+
+
+def test_a_version_cannot_be_changed():
+    version = SourceVersion("v", "l", "t")
+    with pytest.raises(AttributeError):
+        version.version = "w"
