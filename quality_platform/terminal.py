@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from shutil import which
 from typing import Any
 
 from rich.console import Console
@@ -117,14 +119,17 @@ def _tables_summary(outcomes: Sequence[TableOutcome]) -> Table:
     table.add_column("snapshot", no_wrap=True)
     for outcome in outcomes:
         rows = (outcome.rows_read, outcome.rows_published, outcome.rows_quarantined)
-        failed = outcome.count(Verdict.FAIL) + outcome.count(Verdict.ERROR)
-        table.add_row(
-            outcome.table,
-            *(f"{number:,}" for number in rows),
-            f"{outcome.count(Verdict.PASS)}/{outcome.count(Verdict.WARN)}/{failed}",
-            str(outcome.snapshot_id or "none"),
-        )
+        numbers = [f"{number:,}" for number in rows]
+        snapshot = str(outcome.snapshot_id or "none")
+        table.add_row(outcome.table, *numbers, _checks_text(outcome), snapshot)
     return table
+
+
+def _checks_text(outcome: TableOutcome) -> str:
+    if not outcome.results:
+        return "none run"
+    failed = outcome.count(Verdict.FAIL) + outcome.count(Verdict.ERROR)
+    return f"{outcome.count(Verdict.PASS)}/{outcome.count(Verdict.WARN)}/{failed}"
 
 
 def _views_summary(
@@ -157,13 +162,21 @@ def _drift_text(view: TableOutcome | None) -> str:
 
 def _print_next_steps(console: Console, tables: Sequence[TableOutcome]) -> None:
     held = [outcome for outcome in tables if outcome.rows_quarantined]
+    program = _program()
     console.print("[bold]Next[/bold]")
     if held:
         worst = max(held, key=lambda outcome: outcome.rows_quarantined)
-        command = f"quality-platform quarantine {worst.table}"
-        console.print(f"  {command:<36} the rows held back, each with its reasons")
-    console.print(f"  {'quality-platform status':<36} where every table stands")
-    console.print(f"  {'make ui':<36} the asset graph, every check's history")
+        console.print(
+            f"  {program} quarantine {worst.table}\n      the rows held back, with reasons"
+        )
+    console.print(f"  {program} status\n      where every table stands")
+    console.print("  make ui\n      the asset graph, and every check with its history")
+
+
+def _program() -> str:
+    """The command as this shell would find it: by name, or by the path that was called."""
+    name = "quality-platform"
+    return name if which(name) or not sys.argv[0].endswith(name) else sys.argv[0]
 
 
 def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:

@@ -14,7 +14,7 @@ from support.dagster_runs import (
     run_checks,
 )
 from support.project import Project, column_of
-from support.shop import orders_csv
+from support.shop import CUSTOMERS, orders_csv
 
 from quality_platform.lake.reading import rows_of, snapshot_of
 
@@ -152,7 +152,7 @@ def test_a_new_version_of_the_contract_has_its_results_from_an_audit(
     shop: Project, instance: dg.DagsterInstance
 ) -> None:
     run(shop.open(), instance)
-    shop.contract("customers", {"id": {"logicalType": "integer"}}, version="2.0.0")
+    shop.contract("customers", CUSTOMERS, version="2.0.0")
     platform = shop.open()
     result = run(platform, instance, ["shop/customers"])
     judged = {e.metadata["judged"].value for e in evaluations(result, "shop/customers").values()}

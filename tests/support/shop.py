@@ -35,7 +35,7 @@ TOTALS_SQL = (
 def orders_csv(first: int, *amounts: float) -> str:
     """One order for each amount, with ids from `first`; customers 1 and 2 in turn."""
     rows = [
-        (first + n, n % 2 + 1, amount, f"2026-01-{n % 28 + 1:02d}T12:00:00Z")
+        (first + n, n % 2 + 1, amount, f"2026-01-{n % 28 + 1:02d}T{n // 28:02d}:00:00Z")
         for n, amount in enumerate(amounts)
     ]
     return csv_text("id,customer,amount,placed_at", rows)

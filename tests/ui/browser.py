@@ -85,9 +85,16 @@ class Page:
             self._call(f"{domain}.enable")
 
     def visit(self, url: str, *texts: str) -> str:
-        """Opens a page and waits until it shows all the texts; its whole text."""
+        """Opens a page, waits until it shows all the texts and rests; its whole text."""
         self._call("Page.navigate", url=url)
-        return self.shows(*texts)
+        shown = self.shows(*texts)
+        # What loads later could still go wrong. Some pages count seconds and never rest.
+        for _ in range(4):
+            time.sleep(3 * LOOK_SECONDS)
+            before, shown = shown, self.shows(*texts)
+            if shown == before:
+                break
+        return shown
 
     def shows(self, *texts: str) -> str:
         """Waits until the page shows all the texts; its whole text."""

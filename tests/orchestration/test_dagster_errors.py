@@ -1,0 +1,127 @@
+"""Errors in Dagster: which are retried, and what a person reads."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from support.dagster_runs import events_of, failure, materialized, run
+from support.project import Project, column_of
+from support.shop import orders_csv
+
+from quality_platform.flows.platform import Platform
+from quality_platform.orchestration.steps import Nobody
+
+
+class Mender(Nobody):
+    """Takes away what stands in the place of the catalog's database, once told of a failure."""
+
+    def __init__(self, obstacle: Path) -> None:
+        self.obstacle = obstacle
+        self.told: list[str] = []
+
+    def progress(self, name: str, step: str, text: str) -> None:
+        if step == "failed":
+            self.told.append(text)
+            self.obstacle.rmdir()
+
+
+@pytest.fixture
+def unreachable(shop: Project, home: Path) -> tuple[Platform, Path]:
+    """A platform in whose catalog's place stands a folder."""
+    home.mkdir()
+    obstacle = home / "catalog.db"
+    obstacle.mkdir()
+    return shop.open(), obstacle
+
+
+def test_a_transient_error_is_retried_until_it_is_gone(
+    unreachable: tuple[Platform, Path], instance: dg.DagsterInstance
+) -> None:
+    platform, obstacle = unreachable
+    mender = Mender(obstacle)
+    result = run(platform, instance, ["shop/customers"], mender)
+    assert result.success
+    assert events_of(result, "STEP_UP_FOR_RETRY") == ["load_customers"]
+    assert "shop/customers" in materialized(result)
+    assert len(mender.told) == 1
+    assert "will be tried again" in mender.told[0]
+
+
+def test_a_transient_error_that_stays_fails_after_the_configured_retries(
+    unreachable: tuple[Platform, Path], instance: dg.DagsterInstance
+) -> None:
+    platform, _ = unreachable
+    result = run(platform, instance, ["shop/customers"])
+    assert not result.success
+    assert events_of(result, "STEP_UP_FOR_RETRY") == ["load_customers"] * 2
+    message, told = failure(result, "load_customers")
+    assert message.startswith("QP301 ")
+    assert (told["code"], told["transient"]) == ("QP301", True)
+
+
+def test_a_permanent_error_is_not_retried_and_reads_as_the_platform_wrote_it(
+    shop: Project, instance: dg.DagsterInstance
+) -> None:
+    platform = shop.open()
+    shutil.rmtree(shop.folder / "landing" / "customers")
+    result = run(platform, instance)
+    assert not result.success
+    assert events_of(result, "STEP_UP_FOR_RETRY") == []
+    message, told = failure(result, "load_customers")
+    assert message.startswith(f"QP201 {shop.runner}:")
+    assert "does not exist" in message
+    assert "to do: " in message
+    assert (told["code"], told["transient"]) == ("QP201", False)
+    assert "find_files" in told["raised_at"]
+
+
+def test_neither_cause_nor_context_of_an_error_is_recorded(
+    unreachable: tuple[Platform, Path], instance: dg.DagsterInstance
+) -> None:
+    platform, _ = unreachable
+    data = run(platform, instance, ["shop/customers"]).failure_data_for_node("load_customers")
+    assert data is not None
+    assert data.error is not None
+    error = data.error
+    while error.cause is not None:
+        error = error.cause
+    assert error.cls_name == "Failure"
+    assert error.context is None
+
+
+def test_what_depends_on_a_failure_does_not_run_and_the_rest_does(
+    shop: Project, instance: dg.DagsterInstance
+) -> None:
+    shop.deliver("orders/january.csv", "")
+    result = run(shop.open(), instance)
+    assert materialized(result) == ["shop/customers", "quarantine/customers"]
+    assert events_of(result, "STEP_FAILURE") == ["load_orders"]
+    assert "compute_totals" not in events_of(result, "STEP_START")
+
+
+def test_a_corrected_source_is_loaded_by_the_next_run(
+    shop: Project, instance: dg.DagsterInstance
+) -> None:
+    shop.deliver("orders/january.csv", "")
+    platform = shop.open()
+    run(platform, instance)
+    shop.deliver("orders/january.csv", orders_csv(1, 10, 20))
+    assert run(platform, instance).success
+    assert column_of(platform, "shop.orders", "id") == [1, 2]
+
+
+def test_the_log_of_the_run_tells_the_steps_of_the_flow(
+    shop: Project, instance: dg.DagsterInstance
+) -> None:
+    result = run(shop.open(), instance, ["shop/customers"])
+    logged = [
+        entry.user_message
+        for entry in instance.all_logs(result.run_id)
+        if not entry.is_dagster_event and entry.level == logging.INFO
+    ]
+    assert "customers: reading: all.csv" in logged
+    assert "customers: staged: 2 rows read" in logged

@@ -1,0 +1,172 @@
+"""A server of runs that are killed: it imports everything once and forks a process for each run.
+
+    python crashing_runs.py RUNNER
+
+Reads one JSON object a line: `home`, and `kills`, the moments at which the first runs are killed.
+A moment is the name of an event such as "before publish#2", or a number of seconds. After these
+runs it lets one end undisturbed, and answers with `events` (of that run), `died` (how the killed
+ones ended) and `state` (what a reader of the lake sees then).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb  # noqa: F401 - imported before the forks, as all that follows
+import pandas  # noqa: F401
+from pyiceberg.catalog.sql import SqlCatalog
+
+from quality_platform.flows import compute_features, recording
+from quality_platform.flows.platform import Platform, open_platform
+from quality_platform.flows.run_platform import run_platform
+from quality_platform.flows.table_status import quarantined_rows
+from quality_platform.history import records
+from quality_platform.lake import commits, data_files
+from quality_platform.lake.position import Position
+
+OF_AN_ATTEMPT = ("_attempt", "_run_id", "_quarantined_at")
+"""Columns of the quarantine that tell one attempt at a load from another."""
+
+
+@dataclass
+class Events:
+    """Counts what happens, and kills the process at one of its moments."""
+
+    kill_at: str | None
+    seen: list[str] = field(default_factory=list)
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def happen(self, name: str) -> None:
+        self._counts[name] += 1
+        self.seen.append(f"{name}#{self._counts[name]}")
+        if self.seen[-1] == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self, owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def watched(*arguments: Any, **more: Any) -> Any:
+            self.happen(f"before {name}")
+            result = original(*arguments, **more)
+            self.happen(f"after {name}")
+            return result
+
+        is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
+        setattr(owner, name, staticmethod(watched) if is_static else watched)
+
+
+def run(runner: Path, kill_at: str | None) -> tuple[Platform, list[str]]:
+    """One run of everything."""
+    events = Events(kill_at)
+    for owner, name in (
+        (commits, "append"),
+        (commits, "publish"),
+        (commits, "drop_uncommitted_attempts"),
+        (data_files._OpenFile, "close"),
+        (SqlCatalog, "_write_metadata"),
+        (SqlCatalog, "commit_table"),
+        (recording, "record_run"),
+        (records, "_append"),
+        (compute_features, "drift_results"),
+    ):
+        events.watch(owner, name)
+    platform = open_platform(runner)
+    steps = list(run_platform(platform, (), "run", lambda table, step, _: events.happen(step)))
+    assert all(step.succeeded for step in steps), steps
+    return platform, events.seen
+
+
+def state_of(platform: Platform) -> dict[str, Any]:
+    """Rows, held rows and position of every table; what differs between attempts left out."""
+    state: dict[str, Any] = {}
+    for name in [*platform.tables, *platform.feature_tables]:
+        contracted = platform.contracted(name)
+        table = platform.lake.table(contracted.identifier)
+        position = Position.of(table.properties)
+        held = [
+            {k: v for k, v in row.items() if k not in OF_AN_ATTEMPT}
+            for row in quarantined_rows(platform, name)
+        ]
+        loads = [s.summary.additional_properties.get(commits.LOAD_ID) for s in table.snapshots()]
+        is_source = name in platform.tables
+        state[name] = {
+            "rows": sorted(map(str, table.scan().to_arrow().to_pylist())),
+            "held": sorted(str({**r, "_load_id": r["_load_id"] * is_source}) for r in held),
+            "stored in quarantine": len(
+                platform.lake.table(contracted.quarantine_identifier).scan().to_arrow()
+            ),
+            "sources": {n: s.version * is_source for n, s in position.sources.items()},
+            "loads": len([load for load in loads if load]),
+            "attempts": len(position.attempts),
+            "branches": [ref for ref in table.refs() if ref != "main"],
+        }
+    return state
+
+
+def forked(work: Callable[[], None], seconds: float | None = None) -> str:
+    """Does the work in a process of its own; how that ended: "killed", "ended" or "failed"."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            work()
+            code = 0
+        except Exception:  # noqa: BLE001 - shown here: os._exit would swallow it
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return "killed"
+    return "failed" if os.waitstatus_to_exitcode(status) else "ended"
+
+
+def answer(runner: Path, home: str, kills: list[str | float]) -> dict[str, Any]:
+    """Does what one line asks for."""
+    os.environ["QUALITY_PLATFORM_HOME"] = home
+    died = [
+        forked(lambda: None if run(runner, None) else None, moment)
+        if isinstance(moment, float)
+        else forked(functools.partial(run, runner, moment))  # type: ignore[arg-type]
+        for moment in kills
+    ]
+    with tempfile.NamedTemporaryFile("r+") as found:
+
+        def undisturbed() -> None:
+            platform, events = run(runner, None)
+            dumped = json.dumps({"events": events, "state": state_of(platform)})
+            Path(found.name).write_text(dumped)
+
+        ended = forked(undisturbed)
+        assert ended == "ended", ended
+        return {"died": died, **json.loads(Path(found.name).read_text())}
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    runner = Path(sys.argv[1])
+    for line in sys.stdin:
+        asked = json.loads(line)
+        sys.stdout.write(json.dumps(answer(runner, asked["home"], asked["kills"])) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
