@@ -53,9 +53,15 @@ def asset_check_result(
         asset_key=key,
         check_name=result.spec.name,
         severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-        description=result.message or None,
+        description=_told(result) or None,
         metadata={**_numbers(result), **_texts(result), **provenance},
     )
+
+
+def _told(result: CheckResult) -> str:
+    if result.message or result.count is None:
+        return result.message
+    return f"{result.count:,} of {result.rows:,} rows fail"
 
 
 def _numbers(result: CheckResult) -> dict[str, dg.MetadataValue]:

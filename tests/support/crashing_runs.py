@@ -3,14 +3,16 @@
     python crashing_runs.py RUNNER
 
 Reads one JSON object a line: `home`, and `kills`, the moments at which the first runs are killed.
-A moment is the name of an event such as "before publish#2", or a number of seconds. After these
-runs it lets one end undisturbed, and answers with `events` (of that run), `died` (how the killed
-ones ended) and `state` (what a reader of the lake sees then).
+A moment is an event such as "orders checked 2" or, for what happens between two of these, "orders
+checked 2 > before append"; or a number of seconds. After these runs it lets one end undisturbed,
+and answers with `events` (of that run), `died` (how the killed ones ended) and `state` (what a
+reader of the lake sees then).
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import json
 import os
@@ -21,12 +23,11 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb  # noqa: F401 - imported before the forks, as all that follows
-import pandas  # noqa: F401
 from pyiceberg.catalog.sql import SqlCatalog
 
 from quality_platform.flows import compute_features, recording
@@ -47,12 +48,18 @@ class Events:
 
     kill_at: str | None
     seen: list[str] = field(default_factory=list)
+    _step: str = "begin"
     _counts: Counter[str] = field(default_factory=Counter)
 
-    def happen(self, name: str) -> None:
-        self._counts[name] += 1
-        self.seen.append(f"{name}#{self._counts[name]}")
-        if self.seen[-1] == self.kill_at:
+    def progress(self, table: str, step: str, _: str) -> None:
+        """A step of a flow has been reached; its number is that of the table's load."""
+        self._counts[f"{table} {step}"] += 1
+        self._step = f"{table} {step} {self._counts[f'{table} {step}']}"
+        self._happen(self._step)
+
+    def _happen(self, name: str) -> None:
+        self.seen.append(name)
+        if name == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self, owner: Any, name: str) -> None:
@@ -60,9 +67,10 @@ class Events:
 
         @functools.wraps(original)
         def watched(*arguments: Any, **more: Any) -> Any:
-            self.happen(f"before {name}")
+            step = self._step
+            self._happen(f"{step} > before {name}")
             result = original(*arguments, **more)
-            self.happen(f"after {name}")
+            self._happen(f"{step} > after {name}")
             return result
 
         is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
@@ -85,7 +93,7 @@ def run(runner: Path, kill_at: str | None) -> tuple[Platform, list[str]]:
     ):
         events.watch(owner, name)
     platform = open_platform(runner)
-    steps = list(run_platform(platform, (), "run", lambda table, step, _: events.happen(step)))
+    steps = list(run_platform(platform, (), "run", events.progress))
     assert all(step.succeeded for step in steps), steps
     return platform, events.seen
 
@@ -117,7 +125,7 @@ def state_of(platform: Platform) -> dict[str, Any]:
     return state
 
 
-def forked(work: Callable[[], None], seconds: float | None = None) -> str:
+def forked(work: Callable[[], object], seconds: float | None = None) -> str:
     """Does the work in a process of its own; how that ended: "killed", "ended" or "failed"."""
     child = os.fork()
     if not child:
@@ -138,25 +146,31 @@ def forked(work: Callable[[], None], seconds: float | None = None) -> str:
     return "failed" if os.waitstatus_to_exitcode(status) else "ended"
 
 
+def end_undisturbed(runner: Path, dump: Path) -> None:
+    """Lets a run end, and writes what is to be told of it."""
+    platform, events = run(runner, None)
+    told = {"events": events, "state": state_of(platform), "modules": sorted(sys.modules)}
+    dump.write_text(json.dumps(told))
+
+
 def answer(runner: Path, home: str, kills: list[str | float]) -> dict[str, Any]:
     """Does what one line asks for."""
     os.environ["QUALITY_PLATFORM_HOME"] = home
-    died = [
-        forked(lambda: None if run(runner, None) else None, moment)
-        if isinstance(moment, float)
-        else forked(functools.partial(run, runner, moment))  # type: ignore[arg-type]
-        for moment in kills
-    ]
-    with tempfile.NamedTemporaryFile("r+") as found:
-
-        def undisturbed() -> None:
-            platform, events = run(runner, None)
-            dumped = json.dumps({"events": events, "state": state_of(platform)})
-            Path(found.name).write_text(dumped)
-
-        ended = forked(undisturbed)
+    died = []
+    for moment in kills:
+        seconds = moment if isinstance(moment, float) else None
+        kill_at = None if isinstance(moment, float) else moment
+        died.append(forked(functools.partial(run, runner, kill_at), seconds))
+    with tempfile.NamedTemporaryFile() as file:
+        ended = forked(functools.partial(end_undisturbed, runner, Path(file.name)))
         assert ended == "ended", ended
-        return {"died": died, **json.loads(Path(found.name).read_text())}
+        told = json.loads(Path(file.name).read_text())
+    # What a run imports late need not be imported by every process anew.
+    for module in told.pop("modules"):
+        if module not in sys.modules:
+            with suppress(ImportError):
+                importlib.import_module(module)
+    return {"died": died, **told}
 
 
 def main() -> None:

@@ -62,7 +62,6 @@ def test_a_check_keeps_the_history_of_its_results(served: str, page: Page) -> No
     page.click("Execution history")
     page.shows("Nothing new: still the result of run")
     assert page.evaluate("document.querySelectorAll('table tbody tr').length") >= 2
-    page.screenshot(__import__("pathlib").Path("/tmp/dg/h.png"))
     assert page.complaints == []
 
 
