@@ -73,10 +73,10 @@ def _key_problems(
 ) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
     allowed = sorted(_allowed_keys(error.schema))
-    below = {other[len(path)] for other in explained if _is_below(other, path)}
+    is_explained = any(other[: len(path)] == path for other in explained)
     for key in _unexpected(error):
         known = key in allowed
-        if key in below or (known and (below or path in explained)):
+        if known and is_explained:
             continue
         yield Problem(
             message=f"the key {key!r} does not belong here" if known else f"unknown key {key!r}",
@@ -87,10 +87,6 @@ def _key_problems(
             if known
             else did_you_mean(key, allowed),
         )
-
-
-def _is_below(other: tuple[Any, ...], path: tuple[Any, ...]) -> bool:
-    return len(other) > len(path) and other[: len(path)] == path
 
 
 def _unexpected(error: Any) -> list[str]:

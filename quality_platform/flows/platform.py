@@ -220,7 +220,7 @@ def open_platform(runner: Path | None = None) -> Platform:
         ConfigurationError: something cannot be used; everything found is listed, with its lines.
     """
     variables = environment()
-    file = load_runner(runner or runner_path(variables), variables)
+    file = load_runner((runner or runner_path(variables)).absolute(), variables)
     problems: list[Problem] = []
     contracts = _contracts(file, problems)
     objects = {obj.name: name for name, (_, obj) in contracts.items()}

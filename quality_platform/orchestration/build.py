@@ -29,6 +29,15 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
         jobs=[everything],
         schedules=schedules(platform),
         sensors=sensors(platform),
+        executor=dg.multiprocess_executor,
+    )
+
+
+def _executor() -> dg.ExecutorDefinition:
+    """A process for each step, forked from one that has imported everything once."""
+    modules = ["quality_platform.definitions", "quality_platform.flows.run_platform"]
+    return dg.multiprocess_executor.configured(
+        {"start_method": {"forkserver": {"preload_modules": modules}}}
     )
 
 

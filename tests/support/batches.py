@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from quality_platform.checks.specs import (
     Matches,
     NotMissing,
     NotNull,
+    Operator,
     Satisfies,
     Scope,
     Severity,
@@ -30,6 +32,7 @@ from quality_platform.checks.specs import (
 )
 from quality_platform.errors import Location
 from quality_platform.lake.query import EngineSettings
+from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.row_rules import ReferenceKeys, RowMasks, RowRules
 
 SMALL = EngineSettings(memory_limit_mb=256, threads=1)
@@ -112,3 +115,54 @@ def lacks_reference(
     """Whether a row's key, which has no NULL, is not among the keys."""
     key = tuple(row[column] for column in claim.columns)
     return None not in key and key not in keys
+
+
+AB = pa.schema([("a", pa.int64()), ("b", pa.string())])
+
+
+def bound(operator: Operator, *values: str | int, percent: bool = False) -> Threshold:
+    """A threshold with its numbers as people write them."""
+    return Threshold(operator, tuple(Decimal(value) for value in values), percent)
+
+
+def rows(*pairs: Sequence[Any]) -> pa.Table:
+    """A table of columns a and b; a pair may leave b out."""
+    return pa.Table.from_pylist([dict(zip("ab", pair, strict=False)) for pair in pairs], AB)
+
+
+class Batch:
+    """Makes the files of a batch, and its checks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.references: dict[str, list[str]] = {}
+
+    def checks(
+        self,
+        connection: DuckDBPyConnection,
+        *good: pa.Table,
+        held: pa.Table | None = None,
+        published: Sequence[pa.Table] = (),
+        **more: Any,
+    ) -> BatchChecks:
+        """Checks over these rows; held rows whose `why` has "unread" have no values."""
+        schema = good[0].schema if good else AB
+        files = BatchFiles(
+            schema,
+            [parquet(self.folder, f"good_{n}", table) for n, table in enumerate(good)],
+            [parquet(self.folder, "held", held)] if held is not None else [],
+            "'unread' IN why",
+        )
+        return BatchChecks(
+            connection,
+            files,
+            ReferenceKeys(connection, self.references),
+            [parquet(self.folder, f"published_{n}", table) for n, table in enumerate(published)],
+            **more,
+        )
+
+
+def places(checks: BatchChecks, spec: CheckSpec) -> list[tuple[str, int]]:
+    """The rows that a check labelled, as file and position."""
+    found = [(Path(r.file).stem, r.position) for r in checks.broken_rows if r.check == spec]
+    return sorted(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quality_platform.config.loading import RunnerFile, load_runner
 
-HOME = {"QUALITY_PLATFORM_HOME": "/home/of/platform"}
+HOME = {"QUALITY_PLATFORM_HOME": "/srv/platform"}
 
 ORDERS = """\
 tables:

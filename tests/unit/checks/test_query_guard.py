@@ -117,6 +117,7 @@ def test_other_tables_are_refused(text: str):
         "{{object}}, LATERAL read_csv('{file}')",
         "{{object}}, LATERAL (SELECT * FROM read_csv('{file}'))",
         "{{object}} CROSS JOIN LATERAL read_parquet('{file}')",
+        "{{object}}, LATERAL generate_series(1, 3)",
     ],
 )
 def test_files_and_table_functions_are_refused(tmp_path: Path, source: str):

@@ -1,22 +1,17 @@
-"""Checks on a whole batch: uniqueness, gates, metrics, and what cannot run."""
+"""Checks on a whole batch: gates, metrics, rows to show, and what cannot run."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.batches import SMALL, gate, parquet, row_rule
+from support.batches import SMALL, Batch, bound, gate, parquet, places, row_rule, rows
 
 from quality_platform.checks.specs import (
-    CheckSpec,
     ForeignKey,
     InSet,
     Matches,
@@ -26,54 +21,9 @@ from quality_platform.checks.specs import (
     Satisfies,
     Severity,
     SqlMetric,
-    Threshold,
     Unique,
 )
 from quality_platform.lake.query import duckdb_session
-from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
-from quality_platform.validation.row_rules import ReferenceKeys
-
-SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.string())])
-
-
-def bound(operator: Operator, *values: str | int, percent: bool = False) -> Threshold:
-    return Threshold(operator, tuple(Decimal(value) for value in values), percent)
-
-
-def rows(*pairs: Sequence[Any]) -> pa.Table:
-    """A table of columns a and b; a pair may leave b out."""
-    return pa.Table.from_pylist([dict(zip("ab", pair, strict=False)) for pair in pairs], SCHEMA)
-
-
-class Batch:
-    """Files of a batch in a session of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.references: dict[str, list[str]] = {}
-
-    def checks(
-        self,
-        connection: DuckDBPyConnection,
-        *good: pa.Table,
-        held: pa.Table | None = None,
-        published: Sequence[pa.Table] = (),
-        **more: Any,
-    ) -> BatchChecks:
-        schema = good[0].schema if good else SCHEMA
-        files = BatchFiles(
-            schema,
-            [parquet(self.folder, f"good_{n}", table) for n, table in enumerate(good)],
-            [parquet(self.folder, "held", held)] if held is not None else [],
-            "'unread' IN why",
-        )
-        return BatchChecks(
-            connection,
-            files,
-            ReferenceKeys(connection, self.references),
-            [parquet(self.folder, f"published_{n}", table) for n, table in enumerate(published)],
-            **more,
-        )
 
 
 @pytest.fixture
@@ -87,105 +37,7 @@ def connection() -> Iterator[DuckDBPyConnection]:
         yield session
 
 
-def places(checks: BatchChecks, spec: CheckSpec) -> list[tuple[str, int]]:
-    """The rows that a check labelled, as file and position."""
-    found = [(Path(r.file).stem, r.position) for r in checks.broken_rows if r.check == spec]
-    return sorted(found)
-
-
 UNIQUE = row_rule("unique", Unique(("a",)))
-
-
-# --- uniqueness ---------------------------------------------------------------------------------
-
-
-def test_all_rows_of_a_group_are_labelled_wherever_they_are(batch, connection):
-    checks = batch.checks(connection, rows([1], [2], [1]), rows([3], [1]))
-    outcome = checks.run([UNIQUE])["unique"]
-    assert (outcome.passed, outcome.count, outcome.rows) == (False, 3, 5)
-    assert places(checks, UNIQUE) == [("good_0", 0), ("good_0", 2), ("good_1", 1)]
-
-
-def test_rows_without_a_key_are_not_judged(batch, connection):
-    composite = row_rule("both", Unique(("a", "b")))
-    table = rows([None, "x"], [None, "x"], [1, None], [1, None], [1, "x"], [1, "x"])
-    checks = batch.checks(connection, table, published=[rows([1, None], [None, "x"])])
-    outcome = checks.run([composite])["both"]
-    assert outcome.count == 2
-    assert places(checks, composite) == [("good_0", 4), ("good_0", 5)]
-
-
-def test_a_key_that_is_published_already_labels_the_row(batch, connection):
-    checks = batch.checks(
-        connection, rows([1], [2], [3]), published=[rows([2], [9]), rows([3], [None])]
-    )
-    outcome = checks.run([UNIQUE])["unique"]
-    assert (outcome.passed, outcome.count) == (False, 2)
-    assert places(checks, UNIQUE) == [("good_0", 1), ("good_0", 2)]
-
-
-def test_keys_that_stand_once_pass(batch, connection):
-    checks = batch.checks(connection, rows([1], [2], [None], [None]), published=[rows([3])])
-    outcome = checks.run([UNIQUE])["unique"]
-    assert (outcome.passed, outcome.count, checks.broken_rows) == (True, 0, [])
-
-
-def test_held_rows_take_part_in_uniqueness_but_for_those_without_values(batch, connection):
-    why = pa.array([["rule"], ["unread"]])
-    held = rows([1], [2]).append_column("why", why)
-    checks = batch.checks(connection, rows([1], [2]), held=held)
-    outcome = checks.run([UNIQUE])["unique"]
-    assert (outcome.rows, outcome.count) == (3, 2)
-    assert places(checks, UNIQUE) == [("good_0", 0), ("held", 0)]
-
-
-@pytest.mark.parametrize(
-    ("threshold", "passed", "value"),
-    [
-        (bound(Operator.LESS, 3), False, 3),
-        (bound(Operator.LESS_OR_EQUAL, 3), True, 3),
-        (bound(Operator.LESS_OR_EQUAL, 50, percent=True), True, 50),
-        (bound(Operator.LESS, 50, percent=True), False, 50),
-    ],
-)
-def test_a_gate_on_duplicates_counts_the_extra_rows_of_the_batch(
-    batch, connection, threshold, passed, value
-):
-    spec = gate("unique", Unique(("a",)), threshold)
-    table = rows([1], [1], [1], [2], [2], [3])
-    checks = batch.checks(connection, table, published=[rows([3])])
-    outcome = checks.run([spec])["unique"]
-    assert (outcome.passed, outcome.count, outcome.value) == (passed, 3, value)
-    assert checks.broken_rows == []
-
-
-@settings(deadline=None, max_examples=25)
-@given(
-    st.lists(
-        st.tuples(st.none() | st.integers(0, 3), st.none() | st.sampled_from("xyé")), max_size=12
-    ),
-    st.lists(
-        st.tuples(st.none() | st.integers(0, 3), st.none() | st.sampled_from("xyé")), max_size=3
-    ),
-    st.booleans(),
-)
-def test_uniqueness_is_as_defined(tmp_path_factory, pairs, published, with_published):
-    labels = row_rule("both", Unique(("b", "a")))
-    extra = gate("extra", Unique(("b", "a")), bound(Operator.LESS, 1000))
-    counted = Counter(pair for pair in pairs if None not in pair)
-    taken = {pair for pair, n in counted.items() if n > 1}
-    if with_published:
-        taken |= set(published)
-    folder = tmp_path_factory.mktemp("unique")
-    with duckdb_session(SMALL) as session:
-        checks = Batch(folder).checks(
-            session, rows(*pairs), published=[rows(*published)] if with_published else ()
-        )
-        outcomes = checks.run([labels, extra])
-    expected = [i for i, pair in enumerate(pairs) if None not in pair and pair in taken]
-    assert places(checks, labels) == [("good_0", i) for i in expected]
-    assert outcomes["both"].count == len(expected)
-    assert outcomes["extra"].count == sum(n - 1 for n in counted.values())
 
 
 # --- counted claims -----------------------------------------------------------------------------
@@ -380,6 +232,15 @@ def test_the_first_rows_of_a_broken_key_are_shown(batch, connection):
     checks = batch.checks(connection, table)
     checks.run([UNIQUE])
     assert checks.failing_rows(UNIQUE, ["b"], 3) == [{"b": "0"}, {"b": "1"}, {"b": "2"}]
+
+
+def test_the_first_rows_are_shown_in_whatever_order_they_were_found(batch, connection):
+    checks = batch.checks(connection, rows([1, "p"], [2, "q"], [1, "r"]))
+    checks.run([UNIQUE])
+    checks.broken_rows.reverse()
+    assert checks.failing_rows(UNIQUE, ["b"], 1) == [{"b": "p"}]
+    checks.broken_rows.reverse()
+    assert checks.failing_rows(UNIQUE, ["b"], 1) == [{"b": "p"}]
 
 
 def test_of_a_metric_no_rows_can_be_shown(batch, connection):
