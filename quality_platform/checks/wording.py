@@ -35,7 +35,8 @@ def reason_text(spec: CheckSpec) -> str:  # noqa: C901, PLR0911 - one case for e
         case InRange(column):
             return f"{column} is not within {bounds_text(spec.claim)}"
         case LengthBetween(column, minimum, maximum):
-            return f"the length of {column} is not within [{minimum or 0}, {maximum or '∞'}]"
+            high = "∞)" if maximum is None else f"{maximum}]"
+            return f"the length of {column} is not within [{minimum or 0}, {high}"
         case Satisfies(predicate, _):
             return f"not true: {predicate}"
         case ForeignKey(columns, to_table, to_columns):

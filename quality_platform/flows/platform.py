@@ -288,10 +288,12 @@ def _object(contract: Contract, wanted: str | None, location: Location) -> Schem
 
 
 def _schema(obj: SchemaObject) -> pa.Schema:
-    taken = [column for column in obj.column_names if column in META_COLUMNS]
+    # DuckDB calls a row's place in its file so, and knows no other name for it.
+    reserved = (*META_COLUMNS, "file_row_number")
+    taken = [column for column in obj.column_names if column.casefold() in reserved]
     if taken:
         raise ContractError(
-            f"the column {taken[0]!r} has the name of one of the quarantine's own",
+            f"the column {taken[0]!r} has the name of one of the platform's own",
             location=obj.location,
             action="give it another `name`, and its present one as `physicalName`",
         )

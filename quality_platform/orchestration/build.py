@@ -29,7 +29,7 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
         jobs=[everything],
         schedules=schedules(platform),
         sensors=sensors(platform),
-        executor=dg.multiprocess_executor,
+        executor=_executor(),
     )
 
 

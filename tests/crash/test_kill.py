@@ -129,25 +129,19 @@ def test_an_undisturbed_run_is_what_the_files_say(undisturbed: dict[str, Any]) -
 MOMENTS = [
     # Before there is anything: the table's metadata is written and not yet in the catalog.
     "begin > after _write_metadata",
-    "shops reading 1",
     "shops quarantine_committed 1",
     "shops published 1",
     "orders reading 1",
-    "orders staged 1",
     # In the middle of writing the second file of the load.
     "orders reading 2 > after close",
     # In the middle of moving rows whose key is not unique.
     "orders staged 2 > after close",
-    "orders checked 2",
-    "orders checked 2 > before append",
     # The quarantine's new metadata is written and not yet in the catalog.
     "orders checked 2 > after _write_metadata",
     "orders checked 2 > after append",
     "orders quarantine_committed 2",
     # Main's new metadata is written and not yet in the catalog.
     "orders quarantine_committed 2 > after _write_metadata",
-    "orders quarantine_committed 2 > after commit_table",
-    "orders published 1",
     "orders published 2",
     # History: of the two tables one is written.
     "orders published 2 > after _append",
@@ -186,7 +180,7 @@ def test_runs_killed_one_after_another_are_made_good(
     assert_recovered(answer, undisturbed)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_runs_killed_at_any_time_are_made_good(
     server: Server, undisturbed: dict[str, Any], seed: int
 ) -> None:

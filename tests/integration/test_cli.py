@@ -79,7 +79,7 @@ def test_a_table_that_cannot_be_read_ends_a_run_with_two_and_the_others_still_ru
     project.deliver("shops/a.csv", "")
     project.deliver("orders/a.csv", "id,shop\n1,x\n")
     project.deliver("planets/a.csv", "name\nMars\n")
-    ended = run(project.write_runner())
+    ended = run(project.write_runner(), "--strict")
     assert ended.code == 2
     assert "QP202" in ended.out
     assert "orders: skipped, shops did not succeed" in ended.out

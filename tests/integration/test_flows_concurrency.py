@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -68,32 +69,38 @@ def test_two_processes_share_the_files_of_one_table(project: Project, tmp_path: 
         }
         orders(one, files)
     runners = [str(one.runner) for one in projects]
-    racers = [
-        subprocess.Popen(
-            [sys.executable, str(RACER), f"run-{n}", "orders", *runners],
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for n in range(2)
-    ]
-    for one in projects:
-        assert [line(racer) for racer in racers] == ["ready\n"] * 2
-        start = time.time() + 0.05
-        for racer in racers:
-            assert racer.stdin is not None
-            racer.stdin.write(f"{start}\n")
-            racer.stdin.flush()
-        outcomes = [json.loads(line(racer)) for racer in racers]
-        platform = one.open()
-        assert_each_row_once(platform, files)
-        assert_history_adds_up(platform, files)
-        # Every file was published by exactly one of them, and it says so.
-        claimed = [name for outcome in outcomes for name in outcome["published"]]
-        assert sorted(claimed) == [f"f{n:02d}.csv" for n in range(files)]
-    for racer in racers:
-        racer.communicate()
+    with ExitStack() as stack:
+        racers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, str(RACER), f"run-{n}", "orders", *runners],
+                    text=True,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            )
+            for n in range(2)
+        ]
+        for one in projects:
+            outcomes = race(racers)
+            platform = one.open()
+            assert_each_row_once(platform, files)
+            assert_history_adds_up(platform, files)
+            # Every file was published by exactly one of them, and it says so.
+            claimed = [name for outcome in outcomes for name in outcome["published"]]
+            assert sorted(claimed) == [f"f{n:02d}.csv" for n in range(files)]
     assert [racer.returncode for racer in racers] == [0, 0]
+
+
+def race(racers: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
+    """Lets the processes run at the same moment; what each of them says that it did."""
+    assert [line(racer) for racer in racers] == ["ready\n"] * 2
+    start = time.time() + 0.05
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write(f"{start}\n")
+        racer.stdin.flush()
+    return [json.loads(line(racer)) for racer in racers]
 
 
 def line(racer: subprocess.Popen[str]) -> str:
@@ -129,7 +136,8 @@ def test_four_threads_share_the_files_of_one_table(project: Project) -> None:
 
 def at_the_publish(monkeypatch: pytest.MonkeyPatch, meanwhile: Any) -> None:
     """Lets something happen just before the next publish of a load, once."""
-    original, done = commits.publish, []
+    original = commits.publish
+    done: list[int] = []
 
     def publish(*arguments: Any, **more: Any) -> Any:
         if not done:

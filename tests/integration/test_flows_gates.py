@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from support.project import (
     verdicts,
 )
 
+from quality_platform.errors import EngineError
 from quality_platform.flows.load_table import load_table
 from quality_platform.flows.outcomes import TableOutcome
 from quality_platform.flows.platform import Platform
@@ -101,6 +103,7 @@ def test_a_blocked_file_is_tried_again_and_stays_blocked(project: Project) -> No
     platform = project.table("orders", ORDERS, quality=[row_count(3)]).open()
     project.deliver("orders/a.csv", orders(1, 2))
     first, second = run(platform).loads + run(platform).loads
+    assert first.branch is not None
     assert first.branch == second.branch
     assert branches(platform) == {first.branch}
     assert column_of(platform, "shop.orders", "id", first.branch) == [1, 2]
@@ -220,7 +223,7 @@ def test_a_share_is_compared_with_its_limit_in_percent(
     outcome = run(platform)
     assert outcome.state == state
     result = next(r for r in outcome.results if r.spec.name == "unnamed")
-    assert (result.count, result.rows, result.value) == (2, 4, 50)
+    assert (result.count, result.rows, result.value) == (2, 4, Decimal(50))
     shown = ({"id": 2, "customer": None}, {"id": 4, "customer": None})
     assert result.sample == (shown if state == "blocked" else ())
 
@@ -266,6 +269,22 @@ def test_a_check_that_cannot_run_blocks_whatever_its_severity(
     # The other checks gave their results.
     assert {v for n, v in verdicts(outcome).items() if n != name} == {"pass"}
     assert rows_of_table(platform, "shop.orders") == []
+
+
+def test_a_rule_that_fails_on_a_value_ends_the_load_and_is_told_with_its_line(
+    project: Project,
+) -> None:
+    rules = [predicate("named", "customer <> ''"), predicate("m", "CAST(customer AS INTEGER) > 0")]
+    platform = project.table("orders", ORDERS, quality=rules).open()
+    project.deliver("orders/a.csv", orders(1, 2))
+    with pytest.raises(EngineError) as caught:
+        run(platform)
+    contract = project.folder / "contracts" / "orders.odcs.yaml"
+    line = contract.read_text().split("name: m\n")[0].count("\n") + 1
+    assert f"{contract}:{line}" in str(caught.value)
+    assert rows_of_table(platform, "shop.orders") == []
+    assert data_files(platform, "shop/**/*.parquet") == set()
+    assert branches(platform) == set()
 
 
 def test_a_blocked_load_stages_its_rows_once(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""What remains of runs: history, status, audits; and a whole run over tables that need others."""
+"""What remains of runs: their history, and where every table stands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from support.project import (
     Project,
-    csv_text,
     foreign_key,
     integer,
     key,
@@ -18,21 +17,16 @@ from support.project import (
     text,
 )
 
-from quality_platform.checks.results import CheckResult, Verdict
+from quality_platform.checks.results import Verdict
 from quality_platform.errors import (
     ConcurrentLoadError,
     HeaderError,
-    MaterializationError,
     RunnerFileError,
-    TableNotFoundError,
 )
-from quality_platform.flows.audit_table import audit_table
 from quality_platform.flows.load_table import load_table
-from quality_platform.flows.materialize_features import materialize_feature_view
 from quality_platform.flows.outcomes import TableOutcome
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.recording import starting_over
-from quality_platform.flows.run_platform import StepOutcome, has_failed_checks, run_platform
 from quality_platform.flows.table_status import quarantined_rows, table_statuses
 from quality_platform.history.records import latest_results, latest_runs
 from quality_platform.lake import commits
@@ -46,9 +40,6 @@ def run(platform: Platform, name: str = "orders", run_id: str = "run-1") -> Tabl
 
 def runs_of(platform: Platform) -> list[dict[str, Any]]:
     return sorted(rows_of_table(platform, "history.runs"), key=lambda row: row["ended_at"])
-
-
-# History
 
 
 def test_every_run_and_every_result_is_in_the_history(project: Project) -> None:
@@ -169,9 +160,6 @@ def test_the_latest_run_of_each_table_and_its_results_can_be_asked_for(project: 
     assert latest_results(platform.lake, platform.engine, "none", verdicts=list(Verdict)) == []
 
 
-# Status
-
-
 def test_the_status_says_where_every_table_stands(project: Project) -> None:
     shop = text(**foreign_key("shops.code", "shop_known"))
     project.table("orders", {"id": key(integer()), "shop": shop})
@@ -229,202 +217,3 @@ def test_the_quarantine_of_a_table_that_never_ran_is_empty(project: Project) -> 
     with pytest.raises(RunnerFileError, match="ordesr") as caught:
         list(quarantined_rows(platform, "ordesr"))
     assert "orders" in str(caught.value)
-
-
-# Audits: the checks alone
-
-
-def by_name(results: tuple[CheckResult, ...]) -> dict[str, CheckResult]:
-    return {result.spec.name: result for result in results}
-
-
-def test_an_audit_judges_published_rows_and_each_batch_as_it_was_read(project: Project) -> None:
-    quality = [
-        row_count(3, 4),
-        predicate("small", "id < 10", "warning"),
-        {"name": "max_id", "type": "sql", "query": "SELECT max(id) FROM {object}", "mustBe": 30},
-    ]
-    platform = project.table("orders", ORDERS, quality=quality).open()
-    project.deliver("orders/a.csv", "id,customer\n1,x\n2,\nz,z\n30,y\n")
-    project.deliver("orders/b.csv", "id,customer\n4,\n5,y\n30,x\n")
-    loaded = run(platform)
-    before = {path: path.stat().st_mtime_ns for path in platform.home.rglob("*")}
-    audited = by_name(audit_table(platform, "orders"))
-    assert {path: path.stat().st_mtime_ns for path in platform.home.rglob("*")} == before
-
-    assert set(audited) == set(by_name(loaded.results))
-    # Rows that were held are not published: those rules are kept now.
-    assert {n: r.verdict.value for n, r in audited.items()} == {
-        "conforms_to_schema": "pass",
-        "id_not_null": "pass",
-        "customer_not_null": "pass",
-        "primary_key_unique": "pass",
-        "row_count": "pass",
-        "small": "warn",
-        "max_id": "pass",
-    }
-    assert (audited["small"].count, audited["small"].rows) == (1, 3)
-    assert audited["small"].sample == ({"id": 30},)
-    # Gates: batches of four and three records, of which one could not be read into values.
-    assert audited["row_count"].rows == 6
-    assert list(by_name(audit_table(platform, "orders", ["small", "row_count"]))) == [
-        "small",
-        "row_count",
-    ]
-
-
-def test_an_audit_finds_what_has_become_wrong_since(project: Project) -> None:
-    shop = text(**foreign_key("shops.code", "shop_known"))
-    project.table("shops", {"code": key(text())}, load={"mode": "replace", "batch": "all"})
-    project.table("orders", {"id": key(integer()), "shop": shop})
-    project.deliver("shops/a.csv", "code\nN\nS\n")
-    project.deliver("orders/a.csv", "id,shop\n1,N\n2,S\n")
-    platform = project.open()
-    run(platform, "shops")
-    assert run(platform).rows_published == 2
-    project.deliver("shops/a.csv", "code\nN\n")
-    run(platform, "shops")
-    result = by_name(audit_table(platform, "orders"))["shop_known"]
-    assert (result.verdict, result.count, result.sample) == ("fail", 1, ({"id": 2, "shop": "S"},))
-
-
-def test_an_audit_counts_a_load_once_that_was_published_twice(project: Project) -> None:
-    load = {"mode": "replace", "batch": "all"}
-    platform = project.table("orders", ORDERS, quality=[row_count(1)], load=load).open()
-    with_bad, without = "id,customer\n1,x\n2,\n", "id,customer\n1,x\n"
-    for content in (with_bad, without, with_bad):
-        project.deliver("orders/a.csv", content)
-        run(platform)
-    result = by_name(audit_table(platform, "orders"))["row_count"]
-    assert (result.rows, result.value) == (2, 2)
-
-
-def test_an_audit_of_a_table_without_rows_still_judges_its_gates(project: Project) -> None:
-    project.table("orders", ORDERS, quality=[row_count(0)])
-    project.deliver("orders/a.csv", "id,customer\n")
-    run(project.open())
-    project.table("orders", ORDERS, quality=[row_count(1)])
-    audited = by_name(audit_table(project.open(), "orders"))
-    assert audited["row_count"].verdict == "fail"
-    assert audited["primary_key_unique"].verdict == "pass"
-
-
-def test_there_is_nothing_to_audit_before_the_first_publish(project: Project) -> None:
-    platform = project.table("orders", ORDERS, quality=[row_count(5)]).open()
-    project.deliver("orders/a.csv", "id,customer\n1,x\n")
-    for _ in range(2):
-        with pytest.raises(TableNotFoundError):
-            audit_table(platform, "orders")
-        assert run(platform).state == "blocked"
-
-
-# A whole run
-
-
-def chain(project: Project) -> Project:
-    """orders need shops need regions; planets stand alone."""
-    shop = text(**foreign_key("shops.code", "shop_known"))
-    region = text(**foreign_key("regions.name", "region_known"))
-    project.table("orders", {"id": key(integer()), "shop": shop})
-    project.table("shops", {"code": key(text()), "region": region}, quality=[row_count(2)])
-    project.table("regions", {"name": key(text())})
-    project.table("planets", {"name": key(text())})
-    project.deliver("orders/a.csv", "id,shop\n1,N\n2,S\n3,\n4,X\n")
-    project.deliver("shops/a.csv", "code,region\nN,north\nS,south\n")
-    project.deliver("regions/a.csv", "name\nnorth\nsouth\n")
-    project.deliver("planets/a.csv", "name\nMars\n")
-    return project
-
-
-def steps(platform: Platform, *names: str) -> dict[str, StepOutcome]:
-    found = run_platform(platform, names, "run-1", lambda name, step, detail: None)
-    return {step.name: step for step in found}
-
-
-def test_a_run_takes_tables_in_the_order_in_which_they_need_each_other(project: Project) -> None:
-    found = steps(chain(project).open())
-    assert list(found) == ["regions", "shops", "orders", "planets"]
-    assert all(step.succeeded for step in found.values())
-    orders = found["orders"].outcome
-    assert isinstance(orders, TableOutcome)
-    assert (orders.rows_published, orders.rows_quarantined) == (3, 1)
-    assert has_failed_checks(list(found.values()))
-    assert not has_failed_checks(list(steps(chain(project).open()).values()))
-
-
-def test_what_needs_a_blocked_table_is_skipped_and_the_rest_still_runs(project: Project) -> None:
-    project = chain(project)
-    project.deliver("shops/a.csv", "code,region\nN,north\n")
-    found = steps(project.open())
-    assert isinstance(found["shops"].outcome, TableOutcome)
-    assert found["shops"].outcome.state == "blocked"
-    assert not found["shops"].succeeded
-    assert found["orders"].skipped == "shops did not succeed"
-    assert found["planets"].succeeded
-
-
-def test_what_needs_a_failed_table_is_skipped_down_the_chain(project: Project) -> None:
-    project = chain(project)
-    project.deliver("regions/a.csv", "nmae\nnorth\n")
-    found = steps(project.open())
-    assert isinstance(found["regions"].error, HeaderError)
-    assert found["shops"].skipped == "regions did not succeed"
-    assert found["orders"].skipped == "shops did not succeed"
-    assert found["planets"].succeeded
-
-
-def test_only_the_tables_named_are_run(project: Project) -> None:
-    platform = chain(project).open()
-    assert list(steps(platform, "planets", "regions")) == ["regions", "planets"]
-    with pytest.raises(RunnerFileError) as caught:
-        steps(platform, "planet")
-    assert "did you mean" in str(caught.value)
-
-
-def test_progress_is_told_step_by_step(project: Project) -> None:
-    told: list[tuple[str, str]] = []
-    platform = project.table("orders", ORDERS).open()
-    project.deliver("orders/a.csv", "id,customer\n1,x\n2,\n")
-    list(run_platform(platform, (), "r", lambda name, step, _: told.append((name, step))))
-    names = ("reading", "staged", "checked", "quarantine_committed", "published")
-    assert told == [("orders", step) for step in names]
-
-
-def test_a_drift_test_of_severity_error_stops_every_later_materialization(
-    project: Project,
-) -> None:
-    columns = {
-        "id": key(integer()),
-        "day": {"logicalType": "date", "required": True},
-        "n": integer(),
-    }
-    project.table("orders", columns)
-    rows = [(i, f"2024-0{1 + i % 2}-{1 + i % 28:02d}", i % 9 + 100 * (i % 2)) for i in range(1000)]
-    project.deliver("orders/a.csv", csv_text("id,day,n", rows))
-    view = {
-        "id": key(integer()),
-        "at": {"logicalType": "timestamp", "required": True},
-        "n": integer(),
-    }
-    drift = {
-        "columns": ["n"],
-        "reference": {"start": "2024-01-01", "end": "2024-02-01"},
-        "severity": "error",
-    }
-    settings = {
-        "inputs": ["orders"],
-        "entities": [{"name": "thing", "join_key": "id"}],
-        "event_timestamp": "at",
-        "drift": drift,
-    }
-    sql = "SELECT id, CAST(day AS TIMESTAMPTZ) AS at, n FROM orders"
-    platform = project.view("daily", sql, view, settings).open()
-    first, second = steps(platform), steps(platform)
-    assert first["online.daily"].skipped == "daily did not succeed"
-    # The view is up to date now, and still nobody may materialize it.
-    assert second["daily"].succeeded
-    assert isinstance(second["online.daily"].error, MaterializationError)
-    with pytest.raises(MaterializationError, match="drift test"):
-        materialize_feature_view(platform, "daily", "run-3")
-    latest = latest_runs(platform.lake, platform.engine)
-    assert (latest["daily"]["state"], latest["online.daily"]["state"]) == ("published", "failed")

@@ -28,6 +28,7 @@ from quality_platform.errors import (
     TableSchemaError,
 )
 from quality_platform.flows.load_table import load_table
+from quality_platform.flows.outcomes import LoadOutcome
 from quality_platform.flows.platform import Platform
 from quality_platform.lake.position import Position
 
@@ -147,7 +148,7 @@ def test_a_file_taken_away_changes_a_replaced_table(project: Project) -> None:
 
 def test_a_replaced_table_may_go_back_to_an_earlier_version(project: Project) -> None:
     platform = project.table("orders", ORDERS, load=REPLACE).open()
-    loads = []
+    loads: list[LoadOutcome] = []
     for count in (3, 1, 3):
         project.deliver("orders/a.csv", orders(0, count))
         loads += load_table(platform, "orders", "run").loads

@@ -243,6 +243,20 @@ def test_a_foreign_key_judges_every_row_that_has_a_key(project: Project) -> None
     assert outcome.pins == {"shops": shops.snapshot_id}
 
 
+def test_a_foreign_key_to_a_published_table_without_rows_holds_every_key(
+    project: Project,
+) -> None:
+    shop = text(**foreign_key("shops.code", "shop_known"))
+    project.table("shops", {"code": key(text())})
+    project.table("orders", {"id": key(integer()), "shop": shop})
+    project.deliver("shops/a.csv", "code\n")
+    project.deliver("orders/a.csv", "id,shop\n1,N\n2,\n")
+    platform = project.open()
+    run(platform, "shops")
+    assert counts(run(platform))["shop_known"] == 1
+    assert column_of(platform, "shop.orders", "id") == [2]
+
+
 def test_samples_are_few_show_key_and_columns_and_hide_personal_data(project: Project) -> None:
     columns = {
         "id": key(integer()),

@@ -95,7 +95,7 @@ def test_every_type_comes_back_as_it_was_written(lake: Lake) -> None:
 
 def test_a_required_column_refuses_a_row_without_a_value(table: Table) -> None:
     nullable = pa.schema([field.with_nullable(True) for field in SCHEMA])
-    rows = pa.record_batch([pa.array([None], pa.int64()), pa.array(["x"])], nullable)
+    rows = pa.record_batch([pa.array([None], pa.int64()), pa.array(["x"])], schema=nullable)
     with pytest.raises(ValueError, match="'id' with null values"):
         RollingWriter(table, "load-attempt").write(rows)
 
@@ -103,7 +103,7 @@ def test_a_required_column_refuses_a_row_without_a_value(table: Table) -> None:
 def test_the_field_ids_of_the_table_stand_in_the_file(table: Table) -> None:
     (file,) = staged(table, [1])
     schema = pq.read_schema(local_path(file.uri))
-    assert [field.metadata[b"PARQUET:field_id"] for field in schema] == [b"1", b"2"]
+    assert [(field.metadata or {})[b"PARQUET:field_id"] for field in schema] == [b"1", b"2"]
 
 
 def test_a_staged_file_is_seen_by_no_reader_until_it_is_committed(lake: Lake, table: Table) -> None:

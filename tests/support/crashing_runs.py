@@ -37,6 +37,7 @@ from quality_platform.flows.table_status import quarantined_rows
 from quality_platform.history import records
 from quality_platform.lake import commits, data_files
 from quality_platform.lake.position import Position
+from quality_platform.lake.reading import summary_of
 
 OF_AN_ATTEMPT = ("_attempt", "_run_id", "_quarantined_at")
 """Columns of the quarantine that tell one attempt at a load from another."""
@@ -109,7 +110,7 @@ def state_of(platform: Platform) -> dict[str, Any]:
             {k: v for k, v in row.items() if k not in OF_AN_ATTEMPT}
             for row in quarantined_rows(platform, name)
         ]
-        loads = [s.summary.additional_properties.get(commits.LOAD_ID) for s in table.snapshots()]
+        loads = [summary_of(s).get(commits.LOAD_ID) for s in table.snapshots()]
         is_source = name in platform.tables
         state[name] = {
             "rows": sorted(map(str, table.scan().to_arrow().to_pylist())),

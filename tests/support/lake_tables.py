@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +14,11 @@ from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.data_files import RollingWriter, StagedFile
 from quality_platform.lake.reading import batches_of, snapshot_of
 
-SCHEMA = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("name", pa.string())])
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("id", pa.int64(), nullable=False),
+    pa.field("name", pa.string()),
+]
+SCHEMA = pa.schema(_FIELDS)
 RUNNER = Location("runner.yaml", 7)
 
 
@@ -30,7 +35,9 @@ def open_lake(folder: Path, uri: str = "") -> Lake:
 
 def batch(ids: Sequence[int]) -> pa.RecordBatch:
     """Rows of `SCHEMA`."""
-    return pa.record_batch([pa.array(ids, pa.int64()), pa.array([f"n{i}" for i in ids])], SCHEMA)
+    return pa.record_batch(
+        [pa.array(ids, pa.int64()), pa.array([f"n{i}" for i in ids])], schema=SCHEMA
+    )
 
 
 def staged(table: Table, ids: Sequence[int], prefix: str = "") -> tuple[StagedFile, ...]:
@@ -45,4 +52,4 @@ def ids_of(lake: Lake, identifier: str, ref: str = "main") -> list[int]:
     table = lake.table(identifier)
     snapshot = snapshot_of(table, ref)
     batches = batches_of(table, snapshot.snapshot_id if snapshot else None, columns=("id",))
-    return sorted(n for rows in batches for n in rows.column("id").to_pylist())
+    return sorted(row["id"] for rows in batches for row in rows.to_pylist())
