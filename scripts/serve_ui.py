@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,12 @@ from urllib.request import urlopen
 
 BIN = Path(sys.executable).parent
 STOP_SECONDS = 15
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody else already listens on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def start(port: int) -> list[subprocess.Popen[bytes]]:
@@ -55,6 +62,9 @@ def interrupted(_signal: int, _frame: object) -> None:
 def main() -> int:
     """Runs until interrupted; 1 when a process ended by itself."""
     port = int(sys.argv[1])
+    if is_taken(port):
+        sys.stderr.write(f"Port {port} is taken. Choose another: make ui PORT={port + 1}\n")
+        return 2
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGINT, interrupted)
     processes = start(port)

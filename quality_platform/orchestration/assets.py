@@ -24,7 +24,7 @@ from quality_platform.orchestration.keys import (
     online_key,
     online_op,
 )
-from quality_platform.orchestration.steps import Step, Watcher, retry_policy
+from quality_platform.orchestration.steps import Step, Watcher
 from quality_platform.orchestration.table_events import Event, audited, outcome_events
 
 TableFlow = Callable[[Platform, str, str, Progress], TableOutcome]
@@ -127,7 +127,6 @@ def _contracted_assets(op: str, specs: Sequence[dg.AssetSpec], body: _Body) -> d
         specs=specs,
         check_specs=asset_check_specs(body.table),
         can_subset=True,
-        retry_policy=retry_policy(body.retries),
         pool=pool_of(body.table.name),
     )
     def run(context: dg.AssetExecutionContext) -> Iterator[Event]:
@@ -143,7 +142,6 @@ def online_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> d
     @dg.multi_asset(
         name=online_op(view.name),
         specs=[online_spec(view)],
-        retry_policy=retry_policy(retries),
         # Feast's registry is one file for all views.
         pool="feast",
     )

@@ -31,6 +31,7 @@ _LOCATION_TAGS = {
 }
 """What ties a run to the job in the UI."""
 
+_INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 _BESIDE = (
     "run {} is under way: tables that it loads are waited for; "
     "if its process is gone, terminate it in the UI"
@@ -51,6 +52,7 @@ def launch(
 
     Raises:
         ConfigurationError: another launch is running on the same instance.
+        KeyboardInterrupt: a person stopped it; the run is ended on the instance.
     """
     home = dagster_home(platform)
     follower = _Follower(progress, ended)
@@ -66,6 +68,8 @@ def launch(
             raise_on_error=False,
             tags={LAUNCHED_BY: "terminal", **_LOCATION_TAGS},
         )
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
     for step in _without_outcome(platform, result, follower):
         follower.ended(step)
     return follower.steps
@@ -129,6 +133,12 @@ def _end_dead_launches(instance: dg.DagsterInstance) -> None:
     for run in instance.get_runs(found):
         instance.report_run_failed(run, "The process of this run was killed.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether Ctrl-C ended the run: Dagster takes the exception for a failure of the step."""
+    failures = (e.step_failure_data.error for e in result.all_events if e.is_step_failure)
+    return any(f is not None and f.cls_name in _INTERRUPTS for f in failures)
 
 
 def _without_outcome(

@@ -1,5 +1,6 @@
 """What every op does around its flow: tell its progress, report its end, translate its errors."""
 
+import random
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,14 +78,18 @@ class Step:
             self._fail(error)
 
     def _fail(self, error: QualityPlatformError) -> NoReturn:
-        if error.transient and self.context.retry_number < self.retries.max_retries:
-            self.progress("failed", f"{error.problems[0].message}; it will be tried again")
-        else:
-            self._tell_end(error=error)
-        # Neither cause nor context: texts of other libraries may hold secrets.
+        retry = self.context.retry_number
+        # A copy has neither cause nor context: texts of other libraries may hold secrets.
+        told = type(error).of(error.problems)
+        if error.transient and retry < self.retries.max_retries:
+            seconds = delay_of(self.retries, retry)
+            text = f"{error.problems[0].message}; it will be tried again in {seconds:.1f} s"
+            self.progress("failed", text)
+            raise dg.RetryRequested(self.retries.max_retries, seconds) from told
+        self._tell_end(error=error)
         raise dg.Failure(
             description=str(error),
-            allow_retries=error.transient,
+            allow_retries=False,
             metadata={
                 "code": error.code,
                 "transient": error.transient,
@@ -93,16 +98,16 @@ class Step:
         ) from None
 
 
+def delay_of(retries: RetryConfig, retry: int) -> float:
+    """Seconds before a retry; the first has the number 0. Jitter varies them by up to a half.
+
+    An op's retry policy is not used: it would also retry defects, and runs that a person stops.
+    """
+    delay: float = retries.initial_delay_seconds * 2**retry
+    # Spreads the retries of many tables; it guards nothing.
+    return delay * random.uniform(0.5, 1.5) if retries.jitter else delay  # noqa: S311
+
+
 def _places(error: QualityPlatformError) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return "\n".join(f"- `{f.filename}:{f.lineno}` in `{f.name}`" for f in frames)
-
-
-def retry_policy(retries: RetryConfig) -> dg.RetryPolicy:
-    """The policy of an op; permanent errors opt out of it, a killed process does not."""
-    return dg.RetryPolicy(
-        max_retries=retries.max_retries,
-        delay=retries.initial_delay_seconds,
-        backoff=dg.Backoff.EXPONENTIAL,
-        jitter=dg.Jitter.FULL if retries.jitter else None,
-    )

@@ -73,9 +73,13 @@ class Server:
         self._folder = folder
         self._homes = 0
         runner = shop(folder / "project").write_runner()
+        scratch = folder / "scratch"
+        scratch.mkdir()
         self._process = subprocess.Popen(
             [sys.executable, str(SERVER), str(runner)],
             text=True,
+            # A killed process cannot clear away its temporary folders.
+            env={**os.environ, "TMPDIR": str(scratch)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -226,5 +230,8 @@ def start(project: Project) -> subprocess.Popen[str]:
     """The command line as a person starts it; -u, so that its lines come as they are printed."""
     command = [sys.executable, "-u", "-m", "quality_platform.cli", "run", "-r", str(project.runner)]
     return subprocess.Popen(
-        command, text=True, stdout=subprocess.PIPE, env={**os.environ, "COLUMNS": "200"}
+        command,
+        text=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "200", "TMPDIR": str(project.folder)},
     )

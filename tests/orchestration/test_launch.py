@@ -15,15 +15,15 @@ from quality_platform.errors import ConfigurationError
 from quality_platform.flows.run_platform import StepOutcome
 from quality_platform.orchestration.launch import launch
 
-KILLED = """
-import os, signal, sys
+STOPPED = """
+import os, sys
 from pathlib import Path
 from quality_platform.flows.platform import open_platform
 from quality_platform.orchestration.launch import launch
 
 def progress(name, step, text):
     if (name, step) == ("orders", "staged"):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), int(sys.argv[2]))
 
 launch(open_platform(Path(sys.argv[1])), progress, lambda step: None)
 """
@@ -38,6 +38,12 @@ def named_home(dagster_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ignored(*_: object) -> None:
     pass
+
+
+def stopped_by(number: signal.Signals, shop: Project) -> subprocess.CompletedProcess[bytes]:
+    """A launch in a process of its own that gets a signal while it loads the orders."""
+    command = [sys.executable, "-c", STOPPED, str(shop.write_runner()), str(int(number))]
+    return subprocess.run(command, capture_output=True, check=False)
 
 
 def runs(home: Path) -> list[dg.DagsterRun]:
@@ -94,9 +100,7 @@ def test_without_a_named_instance_it_is_in_the_platforms_home(
 def test_a_killed_launch_is_ended_by_the_next_which_does_not_wait_for_it(
     shop: Project, named_home: Path
 ) -> None:
-    command = [sys.executable, "-c", KILLED, str(shop.write_runner())]
-    killed = subprocess.run(command, capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    assert stopped_by(signal.SIGKILL, shop).returncode == -signal.SIGKILL
     assert [run.status for run in runs(named_home)] == [dg.DagsterRunStatus.STARTED]
     platform = shop.open()
     steps = launch(platform, ignored, ignored)
@@ -106,6 +110,17 @@ def test_a_killed_launch_is_ended_by_the_next_which_does_not_wait_for_it(
         dg.DagsterRunStatus.SUCCESS,
         dg.DagsterRunStatus.FAILURE,
     ]
+
+
+def test_ctrl_c_ends_a_launch_at_once_and_for_good(shop: Project, named_home: Path) -> None:
+    stopped = stopped_by(signal.SIGINT, shop)
+    assert stopped.returncode == -signal.SIGINT
+    with dg.DagsterInstance.from_config(str(named_home)) as instance:
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        events = [e.dagster_event_type for e in instance.all_logs(run.run_id)]
+    assert dg.DagsterEventType.STEP_UP_FOR_RETRY not in events
+    assert all(step.succeeded for step in launch(shop.open(), ignored, ignored))
 
 
 def test_two_launches_at_the_same_time_are_refused(shop: Project, named_home: Path) -> None:
