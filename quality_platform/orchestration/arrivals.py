@@ -1,9 +1,7 @@
 """Which files have arrived at a source since the last look, told by size and time alone."""
 
-import glob
 import hashlib
 import json
-import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from quality_platform.sources.files import TEMPORARY_PREFIXES, TEMPORARY_SUFFIXES
+from quality_platform.sources.files import list_files
 
 
 @dataclass(frozen=True)
@@ -73,22 +71,15 @@ def look(now: Arrivals, before: Arrivals, *, settle_seconds: float, replace: boo
 
 
 def arrived_files(pattern: str) -> Arrivals:
-    """The files that a path or a glob names now, without reading them; temporary names left out.
+    """The files that a load of this path or glob would take now, without reading them.
 
     A folder that is missing has no files.
     """
-    # Path.glob would find folders only for a `**` at the end.
-    paths = (Path(found) for found in glob.glob(pattern, recursive=True))  # noqa: PTH207
     found: dict[str, FileState] = {}
-    for path in paths:
+    for path in list_files(pattern):
         # A file may be taken away between being listed and being looked at.
         with suppress(FileNotFoundError):
             status = path.stat()
-            if stat.S_ISREG(status.st_mode) and not _is_temporary(path.name):
-                # The time of the last write can be set back by copying; that of the inode cannot.
-                found[str(path)] = FileState(status.st_mtime_ns, status.st_size, status.st_ctime)
+            # The time of the last write can be set back by copying; that of the inode cannot.
+            found[str(path)] = FileState(status.st_mtime_ns, status.st_size, status.st_ctime)
     return Arrivals(found)
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(TEMPORARY_PREFIXES) or name.endswith(TEMPORARY_SUFFIXES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
@@ -22,8 +22,8 @@ from quality_platform.sources.protocol import SourceFile
 
 HASH_BLOCK_BYTES = 2**20
 
-TEMPORARY_PREFIXES = (".", "_")
-TEMPORARY_SUFFIXES = (".tmp", ".part", ".crdownload")
+_TEMPORARY_PREFIXES = (".", "_")
+_TEMPORARY_SUFFIXES = (".tmp", ".part", ".crdownload")
 
 _UNPACK = "unpack the file and point runner.yaml at what is inside"
 _RECODE = "convert the file to UTF-8, for example with iconv"
@@ -69,10 +69,10 @@ def find_files(pattern: str, *, location: Location | None, field: str) -> tuple[
         SourceError: A file cannot be read.
     """
     try:
-        matches = [Path(found) for found in sorted(set(_matches(pattern)))]
-        wanted = [path for path in matches if not _is_temporary(path, pattern)]
-        paths = [path for path in wanted if path.is_file()]
-        reason = "" if paths else _why_none(pattern, matches, len(matches) - len(wanted))
+        matches = _sorted_matches(pattern)
+        paths = _files_among(matches, pattern)
+        hidden = sum(_is_temporary(path, pattern) for path in matches)
+        reason = "" if paths else _why_none(pattern, matches, hidden)
     except OSError as error:
         raise _unreadable(Path(error.filename or pattern), error) from error
     if not Path(pattern).is_absolute():
@@ -87,6 +87,24 @@ def find_files(pattern: str, *, location: Location | None, field: str) -> tuple[
             action="correct the path, or put the file there",
         )
     return tuple(_fingerprint(path) for path in paths)
+
+
+def list_files(pattern: str) -> list[Path]:
+    """The files that `find_files` would find, without reading them; [] where there are none.
+
+    Raises:
+        OSError: A folder or file may not be looked at.
+    """
+    return _files_among(_sorted_matches(pattern), pattern)
+
+
+def _sorted_matches(pattern: str) -> list[Path]:
+    return [Path(found) for found in sorted(set(_matches(pattern)))]
+
+
+def _files_among(matches: Iterable[Path], pattern: str) -> list[Path]:
+    wanted = (path for path in matches if not _is_temporary(path, pattern))
+    return [path for path in wanted if path.is_file()]
 
 
 @contextmanager
@@ -133,7 +151,7 @@ def _is_temporary(path: Path, pattern: str) -> bool:
     """Whether a part of the path that was matched, not written out, has a temporary name."""
     written = set(Path(pattern).parts)
     return any(
-        part.startswith(TEMPORARY_PREFIXES) or part.endswith(TEMPORARY_SUFFIXES)
+        part.startswith(_TEMPORARY_PREFIXES) or part.endswith(_TEMPORARY_SUFFIXES)
         for part in path.parts
         if part not in written
     )
