@@ -13,6 +13,8 @@ from quality_platform.contracts.models import (
     QualityRule,
     Relationship,
     SchemaObject,
+    Server,
+    SlaProperty,
     custom_properties,
 )
 from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument, load_yaml
@@ -156,8 +158,35 @@ def _contract(document: YamlDocument) -> Contract:
         purpose=description.get("purpose", "") if isinstance(description, dict) else "",
         tags=tuple(data.get("tags") or ()),
         owners=_owners(data.get("team")),
-        sla=tuple(data.get("slaProperties") or ()),
+        sla=_sla(document),
+        servers=_servers(document),
+        entry=data,
         objects=tuple(_object(document, n) for n in range(len(data["schema"]))),
+    )
+
+
+def _sla(document: YamlDocument) -> tuple[SlaProperty, ...]:
+    return tuple(
+        SlaProperty(
+            property=entry["property"],
+            value=entry["value"],
+            location=document.location(("slaProperties", n)),
+            unit=entry.get("unit") or "",
+            value_ext=entry.get("valueExt"),
+            elements=tuple(
+                name.strip() for name in (entry.get("element") or "").split(",") if name.strip()
+            ),
+            driver=entry.get("driver") or "",
+            description=entry.get("description") or "",
+        )
+        for n, entry in enumerate(document.data.get("slaProperties") or ())
+    )
+
+
+def _servers(document: YamlDocument) -> tuple[Server, ...]:
+    return tuple(
+        Server(entry["server"], entry["type"], entry, document.location(("servers", n)))
+        for n, entry in enumerate(document.data.get("servers") or ())
     )
 
 

@@ -26,6 +26,7 @@ class QualityRule:
     entry: Mapping[str, Any] = field(hash=False)
     location: Location
     column: str | None = None
+    """Within objects and arrays the dotted path, `[]` for the items: `address.city`, `tags[]`."""
 
     @property
     def custom(self) -> dict[str, Any]:
@@ -60,6 +61,14 @@ class Property:
     classification: str = ""
     tags: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    enum: tuple[object, ...] = ()
+    properties: tuple[Property, ...] = ()
+    """What an object holds."""
+    items: Property | None = None
+    """What an array holds; its name is the array's followed by `[]`."""
+    is_critical: bool = False
+    business_name: str = ""
+    examples: tuple[object, ...] = field(default=(), hash=False)
 
     @property
     def source_name(self) -> str:
@@ -102,6 +111,33 @@ class SchemaObject:
 
 
 @dataclass(frozen=True)
+class SlaProperty:
+    """One entry of `slaProperties`: a promise about the data as a whole.
+
+    `element` names the columns that it is about, as `object.column`; () where it names none.
+    """
+
+    property: str
+    value: object
+    location: Location
+    unit: str = ""
+    value_ext: object = None
+    elements: tuple[str, ...] = ()
+    driver: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One entry of `servers`: where the data lives; `entry` is all that is written there."""
+
+    name: str
+    type: str
+    entry: Mapping[str, Any] = field(hash=False)
+    location: Location
+
+
+@dataclass(frozen=True)
 class Contract:
     """One contract file."""
 
@@ -115,7 +151,10 @@ class Contract:
     purpose: str = ""
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
-    sla: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    sla: tuple[SlaProperty, ...] = ()
+    servers: tuple[Server, ...] = ()
+    entry: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    """The whole document as written: what people read but nothing acts on."""
 
 
 def custom_properties(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,9 +130,8 @@ def _metadata(table: ContractedTable) -> dict[str, dg.MetadataValue]:
 
 def _sla(contract: Contract) -> str:
     rows = [
-        (entry.get("property"), f"{entry.get('value')} {entry.get('unit') or ''}".strip(), note)
-        for entry in contract.sla
-        for note in (entry.get("description") or "",)
+        (promise.property, f"{promise.value} {promise.unit}".strip(), promise.description)
+        for promise in contract.sla
     ]
     return markdown_table(("property", "value", "description"), rows)
 

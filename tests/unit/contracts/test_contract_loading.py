@@ -49,7 +49,7 @@ def test_a_contract_says_who_and_what_it_is():
     assert (contract.version, contract.status, contract.domain) == ("2.1.0", "active", "seller")
     assert contract.purpose == "Payments of sellers, one row each."
     assert contract.tags == ("finance", "payments")
-    assert [entry["property"] for entry in contract.sla] == [
+    assert [promise.property for promise in contract.sla] == [
         "latency",
         "generalAvailability",
         "frequency",

@@ -1,0 +1,63 @@
+"""`quality-platform run` and `launch`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from quality_platform.cli.options import ERROR, FOUND_PROBLEMS, RunnerOption, StrictOption
+from quality_platform.flows.platform import open_platform
+from quality_platform.terminal import print_step, print_summary
+
+
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Tables and feature views; all by default.")
+    ] = None,
+    runner: RunnerOption = None,
+    strict: StrictOption = False,
+) -> None:
+    """Load tables, compute and materialize feature views, without Dagster."""
+    from quality_platform.flows.run_platform import run_platform
+
+    platform = open_platform(runner)
+    console = Console()
+    steps = []
+    for step in run_platform(platform, names or (), f"cli-{uuid.uuid4().hex}", _progress(console)):
+        print_step(console, step)
+        steps.append(step)
+    _finish(console, steps, strict=strict)
+
+
+def launch(runner: RunnerOption = None, strict: StrictOption = False) -> None:
+    """Run everything through Dagster, as a launch of the job `everything` in its UI does."""
+    from quality_platform.orchestration.launch import launch as launch_everything
+    from quality_platform.orchestration.launch import terminal_stream
+
+    platform = open_platform(runner)
+    console = Console(file=terminal_stream())
+    steps = launch_everything(platform, _progress(console), lambda step: print_step(console, step))
+    _finish(console, steps, strict=strict)
+
+
+def _progress(console: Console) -> Callable[[str, str, str], None]:
+    def show(name: str, step: str, text: str) -> None:
+        line = f"  [dim]{name}[/dim]  {step.replace('_', ' ')}  [dim]{escape(text)}[/dim]"
+        console.print(line, soft_wrap=True)
+
+    return show
+
+
+def _finish(console: Console, steps: Any, *, strict: bool) -> None:
+    from quality_platform.flows.run_platform import has_failed_checks
+
+    print_summary(console, steps)
+    if not all(step.succeeded for step in steps):
+        raise typer.Exit(ERROR if any(step.error for step in steps) else FOUND_PROBLEMS)
+    if strict and has_failed_checks(steps):
+        raise typer.Exit(FOUND_PROBLEMS)

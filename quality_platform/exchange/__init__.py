@@ -1,0 +1,1 @@
+"""Contracts from and to the formats of other tools. Losses are listed, never silent."""
