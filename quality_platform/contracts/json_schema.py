@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from quality_platform.contracts.shapes import Shapes
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
 from quality_platform.errors import Problem
@@ -23,19 +24,51 @@ def _validator() -> Any:
 
     # The package's own json_schema() uses a deprecated call, and imports all of its models.
     text = files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8")
-    return Draft201909Validator(json.loads(text))
+    schema = json.loads(text)
+    _ask_nothing_of_untyped_properties(schema["$defs"]["SchemaBaseProperty"])
+    return Draft201909Validator(schema)
+
+
+def _ask_nothing_of_untyped_properties(definition: dict[str, Any]) -> None:
+    """Mends the schema of v3.2, which asks of a property without logicalType all that any has.
+
+    Its conditions on the logicalType hold where there is none, so that such a property, which the
+    standard allows, would need a `map` and the dimensions of a vector.
+    """
+    conditions = [part for part in definition["allOf"] if "if" in part]
+    for part in conditions:
+        part["if"] = {"allOf": [part["if"], {"required": ["logicalType"]}]}
+    members = [part["then"]["properties"] for part in conditions]
+    untyped = {key: schema for keys in members for key, schema in keys.items() if key in _MEMBERS}
+    definition["allOf"].append(
+        {"if": {"not": {"required": ["logicalType"]}}, "then": {"properties": untyped}}
+    )
+
+
+_MEMBERS = ("properties", "items", "map")
+
+
+@cache
+def _shapes() -> Shapes:
+    return Shapes(_validator().schema)
 
 
 def schema_problems(document: YamlDocument) -> list[Problem]:
     """Everything in which the document is not a contract by the standard's JSON schema."""
+    if _validator().is_valid(_shapes().reduced(document.data)):
+        return []
     errors = [leaf for error in _validator().iter_errors(document.data) for leaf in _leaves(error)]
+    # A value of another type has no keys that it could lack.
+    mistyped = {tuple(e.absolute_path) for e in errors if e.validator == "type"}
+    errors = [e for e in errors if e.validator == "type" or tuple(e.absolute_path) not in mistyped]
     # Keys count as unexpected, too, where their own value or the keys beside them have a problem.
     explained = {tuple(e.absolute_path) for e in errors if e.validator not in _ABOUT_KEYS}
+    within = {tuple(e.absolute_path) for e in errors}
     problems = {
         problem
         for error in errors
         for problem in (
-            _key_problems(error, document, explained)
+            _key_problems(error, document, explained, within)
             if error.validator in _ABOUT_KEYS
             else [_value_problem(error, document)]
         )
@@ -45,15 +78,29 @@ def schema_problems(document: YamlDocument) -> list[Problem]:
 
 def _leaves(error: Any) -> Iterator[Any]:
     """The causes of an error: of several alternatives, those of the one that fits best."""
-    if not error.context or _has_wrong_choice(error):
+    if not error.context or _has_wrong_choice(error) or _types(error):
         yield error
         return
     by_branch: dict[Any, list[Any]] = {}
     for child in error.context:
         by_branch.setdefault(child.schema_path[0], []).append(child)
-    nearest = max(by_branch.values(), key=lambda group: max(len(c.absolute_path) for c in group))
+    nearest = max(by_branch.values(), key=lambda group: _nearness(group, error))
     for child in nearest:
         yield from _leaves(child)
+
+
+def _nearness(group: list[Any], error: Any) -> tuple[bool, int]:
+    """How well a branch fits: one of the value's own type better, one that fails deeper better."""
+    has_type = all(c.validator != "type" or c.absolute_path != error.absolute_path for c in group)
+    return has_type, max(len(c.absolute_path) for c in group)
+
+
+def _types(error: Any) -> list[str]:
+    """The types that a value may have, where it has none of several."""
+    children = error.context or ()
+    if all(c.validator == "type" and c.absolute_path == error.absolute_path for c in children):
+        return [str(c.validator_value) for c in children]
+    return []
 
 
 def _choices(error: Any) -> list[str]:
@@ -64,26 +111,30 @@ def _choices(error: Any) -> list[str]:
 
 
 def _has_wrong_choice(error: Any) -> bool:
-    choices = _choices(error)
+    choices = _choices(error) if isinstance(error.instance, dict) else []
     return bool(choices) and sum(key in error.instance for key in choices) != 1
 
 
 def _key_problems(
-    error: Any, document: YamlDocument, explained: set[tuple[Any, ...]]
+    error: Any,
+    document: YamlDocument,
+    explained: set[tuple[Any, ...]],
+    within: set[tuple[Any, ...]],
 ) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
     allowed = sorted(_allowed_keys(error.schema))
     is_explained = any(other[: len(path)] == path for other in explained)
     for key in _unexpected(error):
         known = key in allowed
-        if known and is_explained:
+        inside = (*path, key)
+        if known and (is_explained or any(o[: len(inside)] == inside for o in within)):
             continue
         yield Problem(
             message=f"the key {key!r} does not belong here" if known else f"unknown key {key!r}",
             location=document.location((*path, key)),
             field=_field(path),
             allowed="" if known else ", ".join(allowed),
-            action="correct the `type` of the entry, or remove the key"
+            action="correct the `type` or `logicalType` of the entry, or remove the key"
             if known
             else did_you_mean(key, allowed),
         )
@@ -99,7 +150,8 @@ def _value_problem(error: Any, document: YamlDocument) -> Problem:
     path = tuple(error.absolute_path)
     allowed = [str(v) for v in error.validator_value] if error.validator == "enum" else []
     received = error.instance if not isinstance(error.instance, dict | list) else ""
-    if choices := _choices(error):
+    choices = _choices(error) if isinstance(error.instance, dict) else []
+    if choices:
         received = ", ".join(key for key in choices if key in error.instance) or "none"
     return Problem(
         message=_message(error),
@@ -121,6 +173,8 @@ def _message(error: Any) -> str:
             return "not one of the values that the standard allows"
         case "type":
             return f"must be of type {error.validator_value}"
+        case _ if types := _types(error):
+            return f"must be of type {', '.join(dict.fromkeys(types))}"
         case "required":
             return f"{_missing(error)!r} is missing"
         case "oneOf" if _choices(error):
@@ -130,10 +184,7 @@ def _message(error: Any) -> str:
 
 
 def _missing(error: Any) -> str:
-    key = str(next(key for key in error.validator_value if key not in error.instance))
-    # The schema asks for what belongs to a logical type also where there is none.
-    is_of_a_type = key in ("items", "map") and "logicalType" not in error.instance
-    return "logicalType" if is_of_a_type else key
+    return str(next(key for key in error.validator_value if key not in error.instance))
 
 
 def _allowed_keys(schema: Any) -> set[str]:
@@ -141,5 +192,8 @@ def _allowed_keys(schema: Any) -> set[str]:
     parts = [*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())]
     parts += [schema[word] for word in ("then", "else") if word in schema]
     if "$ref" in schema:
-        parts.append(_validator().schema["$defs"][schema["$ref"].rpartition("/")[2]])
+        target = _validator().schema
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        parts.append(target)
     return keys.union(*(_allowed_keys(part) for part in parts))

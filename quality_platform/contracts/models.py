@@ -1,6 +1,6 @@
 """What the platform reads of an ODCS contract, as frozen values.
 
-Source: Open Data Contract Standard v3.1, https://bitol-io.github.io/open-data-contract-standard/
+Source: Open Data Contract Standard v3.2, https://bitol-io.github.io/open-data-contract-standard/
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from quality_platform.errors import Location
+from quality_platform.errors import Location, Problem
 
 RESTRICTED_CLASSIFICATIONS = frozenset(
     {"confidential", "restricted", "sensitive", "pii", "personal"}
@@ -66,9 +66,18 @@ class Property:
     """What an object holds."""
     items: Property | None = None
     """What an array holds; its name is the array's followed by `[]`."""
+    map_key: Property | None = None
+    map_value: Property | None = None
+    """What a map holds; their names are the map's followed by `{key}` and `{value}`."""
     is_critical: bool = False
     business_name: str = ""
     examples: tuple[object, ...] = field(default=(), hash=False)
+    dialect: str = ""
+    """SQL dialect of the contract's servers (sqlglot's name), in which `physical_type` is meant."""
+    entry: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    """The property as written: what people read but nothing acts on."""
+    id: str = ""
+    """What stays the same when the name changes (v3.1)."""
 
     @property
     def source_name(self) -> str:
@@ -77,8 +86,21 @@ class Property:
 
     @property
     def is_restricted(self) -> bool:
-        """Whether its values must be masked wherever rows are shown."""
-        return self.classification.casefold() in RESTRICTED_CLASSIFICATIONS
+        """Whether its values, or parts of them, must be masked wherever rows are shown."""
+        return self.classification.casefold() in RESTRICTED_CLASSIFICATIONS or any(
+            part.is_restricted for part in self.parts
+        )
+
+    @property
+    def parts(self) -> tuple[Property, ...]:
+        """What it holds, one level down: an object's properties, an array's items, a map's ends."""
+        inner = (self.items, self.map_key, self.map_value)
+        return (*self.properties, *(part for part in inner if part is not None))
+
+    @property
+    def custom(self) -> dict[str, Any]:
+        """Its custom properties, by name."""
+        return custom_properties(self.entry)
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,10 @@ class SchemaObject:
     relationships: tuple[Relationship, ...] = ()
     description: str = ""
     tags: tuple[str, ...] = ()
+    physical_name: str = ""
+    business_name: str = ""
+    entry: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    """The object as written: what people read but nothing acts on."""
 
     @cached_property
     def primary_key(self) -> tuple[str, ...]:
@@ -138,6 +164,55 @@ class Server:
 
 
 @dataclass(frozen=True)
+class TeamMember:
+    """One entry of the team; the dates are as written, "" where there is none."""
+
+    username: str
+    name: str = ""
+    role: str = ""
+    description: str = ""
+    date_in: str = ""
+    date_out: str = ""
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the role speaks of an owner: Owner, Product owner, data owner, ..."""
+        return "owner" in self.role.casefold()
+
+
+@dataclass(frozen=True)
+class Role:
+    """One entry of `roles`: an access role that consumers can ask for."""
+
+    role: str
+    access: str = ""
+    description: str = ""
+    first_level_approvers: str = ""
+    second_level_approvers: str = ""
+
+
+@dataclass(frozen=True)
+class SupportChannel:
+    """One entry of `support`: where people ask."""
+
+    channel: str
+    url: str = ""
+    tool: str = ""
+    scope: str = ""
+    description: str = ""
+    invitation_url: str = ""
+
+
+@dataclass(frozen=True)
+class Price:
+    """The `price`: an amount of a currency for each unit."""
+
+    amount: float | None = None
+    currency: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Contract:
     """One contract file."""
 
@@ -153,8 +228,24 @@ class Contract:
     owners: tuple[str, ...] = ()
     sla: tuple[SlaProperty, ...] = ()
     servers: tuple[Server, ...] = ()
+    team: tuple[TeamMember, ...] = ()
+    roles: tuple[Role, ...] = ()
+    support: tuple[SupportChannel, ...] = ()
+    price: Price | None = None
+    hints: tuple[Problem, ...] = ()
+    """What the contract says in words that are deprecated, look misspelt or are not understood."""
     entry: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
     """The whole document as written: what people read but nothing acts on."""
+
+    @property
+    def api_version(self) -> str:
+        """The version of the standard that it follows, such as `v3.1.0`."""
+        return str(self.entry.get("apiVersion", ""))
+
+    @property
+    def custom(self) -> dict[str, Any]:
+        """Its custom properties, by name."""
+        return custom_properties(self.entry)
 
 
 def custom_properties(entry: Mapping[str, Any]) -> dict[str, Any]:

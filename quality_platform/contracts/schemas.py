@@ -2,98 +2,66 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import pyarrow as pa
 
+from quality_platform.contracts.column_types import column_type
 from quality_platform.contracts.models import Property, SchemaObject
-from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import ContractError, Problem
 
-_PHYSICAL: dict[str, pa.DataType] = {
-    "boolean": pa.bool_(),
-    "int": pa.int32(),
-    "long": pa.int64(),
-    "float": pa.float32(),
-    "double": pa.float64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "timestamptz": pa.timestamp("us", "UTC"),
-    "string": pa.string(),
-    "binary": pa.binary(),
-}
-"""Iceberg's primitive types, https://iceberg.apache.org/spec/#primitive-types, as Arrow types."""
+FORMAT = b"odcs:format"
+"""Key of a field's metadata: the `format` in which its texts are written."""
+DEFAULT_ZONE = b"odcs:defaultTimezone"
+"""Key of a field's metadata: the IANA zone of texts that name none."""
 
-_SYNONYMS = {
-    "bool": "boolean",
-    "integer": "int",
-    "bigint": "long",
-    "real": "float",
-    "varchar": "string",
-    "text": "string",
-}
-
-_BY_LOGICAL = {
-    "string": ("string", "binary"),
-    "integer": ("long", "int"),
-    "number": ("double", "float", "long", "int", "decimal"),
-    "boolean": ("boolean",),
-    "date": ("date",),
-    "timestamp": ("timestamptz", "timestamp"),
-}
-"""Physical types that fit each logical type; the first is the one where none is written."""
-
-_DECIMAL = re.compile(r"decimal\((\d{1,2}),\s*(\d{1,2})\)")
+DIMENSIONS = b"odcs:dimensions"
+"""Key of a field's metadata: how many elements a vector has."""
 
 
 def arrow_schema(table: SchemaObject) -> pa.Schema:
     """The columns in the contract's order; descriptions in the fields' `doc` metadata.
 
-    A required column is not nullable.
+    A required column is not nullable. What stands within a column is always nullable: a check finds
+    a required part that is missing, whose row can then be shown and held. The names of a list's and
+    a map's parts are Iceberg's: `element`, `key`, `value`.
 
     Raises:
         ContractError: a type that is not supported, or a physical type that does not fit the
             logical one; every problem is listed.
     """
-    fields, problems = [], []
-    for column in table.properties:
-        arrow_type = _arrow_type(column)
-        if isinstance(arrow_type, Problem):
-            problems.append(arrow_type)
-            continue
-        metadata = {"doc": column.description} if column.description else None
-        fields.append(
-            pa.field(column.name, arrow_type, nullable=not column.required, metadata=metadata)
+    problems: list[Problem] = []
+    if not table.properties:
+        problems.append(
+            Problem(
+                f"the object {table.name!r} has no properties, and so no table can be made of it",
+                table.location,
+                "properties",
+                action="list its columns",
+            )
         )
+    fields = [_field(column, problems) for column in table.properties]
     if problems:
         raise ContractError.of(problems)
     return pa.schema(fields)
 
 
-def _arrow_type(column: Property) -> pa.DataType | Problem:
-    fitting = _BY_LOGICAL.get(column.logical_type)
-    if fitting is None:
-        return _problem(column, "logicalType", column.logical_type, tuple(_BY_LOGICAL))
-    written = column.physical_type.strip().casefold()
-    physical = _SYNONYMS.get(written, written) or fitting[0]
-    if decimal := _DECIMAL.fullmatch(physical):
-        precision, scale = int(decimal[1]), int(decimal[2])
-        if "decimal" in fitting and scale <= precision <= 38 and precision:
-            return pa.decimal128(precision, scale)
-    if physical not in fitting or physical == "decimal":
-        return _problem(column, "physicalType", column.physical_type, fitting)
-    return _PHYSICAL[physical]
+def _field(column: Property, problems: list[Problem]) -> pa.Field[Any]:
+    found = column_type(column, lambda part: _field(part, problems))
+    if isinstance(found, Problem):
+        problems.append(found)
+        found = pa.null()
+    return pa.field(column.name, found, nullable=not column.required, metadata=_metadata(column))
 
 
-def _problem(column: Property, key: str, received: str, allowed: tuple[str, ...]) -> Problem:
-    shown = [
-        name if name != "decimal" else "decimal(P,S) with S <= P, 1 <= P <= 38" for name in allowed
-    ]
-    return Problem(
-        message=f"the column {column.name!r} has a {key} that is not supported here",
-        location=column.location,
-        field=key,
-        received=received,
-        allowed=", ".join(shown),
-        action=did_you_mean(received, allowed),
-    )
+def _metadata(column: Property) -> dict[str, str] | None:
+    metadata = {"doc": column.description} if column.description else {}
+    wanted = {}
+    if column.logical_type in ("date", "timestamp", "time"):
+        wanted = {FORMAT: "format", DEFAULT_ZONE: "defaultTimezone"}
+    elif column.logical_type == "vector":
+        wanted = {DIMENSIONS: "dimensions"}
+    for key, option in wanted.items():
+        if value := column.options.get(option):
+            metadata[key.decode()] = str(value)
+    return metadata or None

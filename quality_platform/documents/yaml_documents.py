@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from quality_platform.errors import ConfigurationError, Location
 PathInDocument = tuple[str | int, ...]
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT = "tag:yaml.org,2002:str"
+_KEPT_AS_TEXT = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+"""Dates and times, and a lone `=`, which YAML 1.1 has a type of its own for."""
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -27,6 +32,13 @@ class YamlDocument:
     path: Path
     data: Any
     _places: dict[PathInDocument, tuple[int, int]] = field(repr=False, hash=False)
+
+    def with_data(self, data: Any, moved: Mapping[PathInDocument, PathInDocument]) -> YamlDocument:
+        """The document with other data; `moved` tells where values of new paths were written."""
+        places = self._places | {
+            new: self._places[old] for new, old in moved.items() if old in self._places
+        }
+        return YamlDocument(self.path, data, places)
 
     def location(self, path: Sequence[str | int] = ()) -> Location:
         """Where the value at `path` (keys and list indexes from the root) stands.
@@ -64,6 +76,26 @@ def load_yaml(path: Path) -> YamlDocument:
 def parse_yaml(text: str, path: Path) -> YamlDocument:
     """Parses YAML; `path` is what the locations name. Errors as `load_yaml`."""
     _refuse_control_characters(text, path)
+    with _no_garbage_collection():
+        return _parsed(text, path)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """For a tree that only grows: the collector would walk it again and again, and find nothing.
+
+    It takes more than half of the time of a contract of a megabyte.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _parsed(text: str, path: Path) -> YamlDocument:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -107,9 +139,11 @@ class _Builder:
         self._flattened: set[yaml.Node] = set()
 
     def value(self, node: yaml.Node, path: PathInDocument) -> Any:
-        self._places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+        if path not in self._places:
+            mark = node.start_mark
+            self._places[path] = (mark.line + 1, mark.column + 1)
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
+            return node.value if node.tag == _TEXT else self._scalar(node)
         if node.tag not in _COLLECTIONS:
             raise self._not_plain(node)
         if node in self._open:
@@ -123,7 +157,7 @@ class _Builder:
             self._open.pop()
 
     def _scalar(self, node: yaml.Node) -> Any:
-        if node.tag == "tag:yaml.org,2002:timestamp":
+        if node.tag in _KEPT_AS_TEXT:
             return node.value
         try:
             return self._scalars.construct_object(node)
@@ -142,6 +176,8 @@ class _Builder:
         return result
 
     def _key(self, node: yaml.Node) -> str:
+        if isinstance(node, yaml.ScalarNode) and node.tag == _TEXT:
+            return str(node.value)
         key = self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
         if not isinstance(key, str):
             raise ConfigurationError(

@@ -163,3 +163,26 @@ def test_custom_properties_of_a_rule_are_read_by_name(tmp_path: Path):
     rule = "{type: text, customProperties: [{property: a, value: [1]}, {property: b, value: }]}"
     (table,) = load_text(tmp_path, orders(ID, quality=[rule])).objects
     assert table.quality[0].custom == {"a": [1], "b": None}
+
+
+def test_a_contract_of_a_megabyte_loads_in_full(tmp_path: Path):
+    def rule(column: int, n: int) -> str:
+        return (
+            f"{{name: rule_{column}_{n}, metric: invalidValues, mustBeLessThan: {n}, "
+            "unit: percent, arguments: {validValues: [red, green, blue]}, dimension: conformity, "
+            f"description: 'Below {n} of a hundred values of column {column} have another colour, "
+            "whatever the colour of the other columns of the table may be on that day.'}"
+        )
+
+    columns = [
+        f"{{name: c{n}, logicalType: string, physicalType: varchar({n + 1}), quality: ["
+        + ", ".join(rule(n, k) for k in range(20))
+        + "]}"
+        for n in range(200)
+    ]
+    text = orders(*columns)
+    assert len(text) > 2**20
+    (table,) = load_text(tmp_path, text).objects
+    assert len(table.properties) == 200
+    assert [rule.entry["mustBeLessThan"] for rule in table.quality] == list(range(20)) * 200
+    assert table.quality[-1].location.line == line_of(text, "name: c199,")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from support.contracts import line_of, load_text, orders
+from support.contracts import contract_text, line_of, load_text, orders
 from support.problems import only_problem, place, problems_of
 
 from quality_platform.contracts.loading import load_contract
@@ -81,7 +81,6 @@ def test_a_description_stands_in_the_fields_metadata(tmp_path: Path):
         ("string", "int"),
         ("integer", "string"),
         ("integer", "decimal(5,2)"),
-        ("number", "numeric(5,2)"),
         ("number", "decimal"),
         ("number", "decimal(0,0)"),
         ("number", "decimal(39,0)"),
@@ -106,23 +105,39 @@ def test_a_physical_type_that_does_not_fit_is_told_with_its_line(
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("entry", "key"),
     [
-        "logicalType: object",
-        "logicalType: time",
-        "logicalType: array, items: {logicalType: string}",
+        ("logicalType: object", "properties"),
+        ("logicalType: array", "items"),
+        ("logicalType: array, physicalType: json", "items"),
     ],
 )
-def test_a_logical_type_without_columns_of_its_own_is_told(tmp_path: Path, entry: str):
+def test_a_column_that_does_not_say_what_it_holds_is_told(tmp_path: Path, entry: str, key: str):
     (table,) = load_text(tmp_path, orders(f"{{name: a, {entry}}}")).objects
     problem = only_problem(ContractError, lambda: arrow_schema(table))
-    assert problem.field == "logicalType"
-    assert problem.allowed == "string, integer, number, boolean, date, timestamp"
+    assert problem.field == key
+    assert "logicalType: string" in problem.action
+
+
+@pytest.mark.parametrize("entry", ["{name: a}", "{name: a, physicalType: geometry}"])
+def test_a_column_whose_type_cannot_be_told_loads_and_has_no_type(tmp_path: Path, entry: str):
+    (table,) = load_text(tmp_path, orders(entry)).objects
+    assert table.properties[0].logical_type == ""
+    problem = only_problem(ContractError, lambda: arrow_schema(table))
+    assert (problem.field, problem.received) == ("logicalType", "nothing")
+    assert problem.allowed.startswith("string, integer, number, boolean, date, timestamp, time")
+
+
+def test_an_object_without_columns_loads_and_has_no_schema(tmp_path: Path):
+    (table,) = load_text(tmp_path, contract_text("schema:\n- name: t\n")).objects
+    problem = only_problem(ContractError, lambda: arrow_schema(table))
+    assert problem.field == "properties"
+    assert place(problem) == ("contract.odcs.yaml", 7)
 
 
 def test_every_column_that_does_not_fit_is_told_at_once(tmp_path: Path):
     text = orders(
-        "{name: a, logicalType: time}",
+        "{name: a, logicalType: time, physicalType: timetz}",
         "{name: b, logicalType: string}",
         "{name: c, logicalType: date, physicalType: int}",
     )

@@ -212,3 +212,16 @@ def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path: Path):
     path = tmp_path / "bom.yaml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\n")
     assert load_yaml(path).data == {"a": 1}
+
+
+def test_other_data_keep_the_places_of_what_they_were_written_as():
+    document = parsed("rule: a\nb: 1\n")
+    changed = document.with_data({"metric": "a", "b": 1}, {("metric",): ("rule",), ("x",): ("y",)})
+    assert changed.data == {"metric": "a", "b": 1}
+    assert [changed.location((key,)).line for key in ("metric", "b", "x")] == [1, 2, 1]
+    assert document.data == {"rule": "a", "b": 1}
+
+
+def test_text_that_only_looks_like_something_else_stays_text():
+    document = parsed("a: !!str 1\nb: '1'\nc: \"true\"\nd: =\ne: 2020-01-01\n")
+    assert document.data == {"a": "1", "b": "1", "c": "true", "d": "=", "e": "2020-01-01"}

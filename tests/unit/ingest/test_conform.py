@@ -274,6 +274,13 @@ def test_types_are_called_as_in_contracts():
         "timestamptz (with a zone)",
         "decimal(5, 2)",
     ]
+    nested = (pa.struct([("a", pa.int32())]), pa.list_(pa.int32()), pa.map_(pa.int32(), pa.int32()))
+    assert [type_name(kind) for kind in (pa.time64("us"), *nested)] == [
+        "time",
+        "object",
+        "array",
+        "map",
+    ]
 
 
 # --- properties ---------------------------------------------------------------------------------

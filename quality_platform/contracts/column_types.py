@@ -1,0 +1,289 @@
+"""The Arrow type of one property, from its logicalType, physicalType and logicalTypeOptions.
+
+The physicalType is the type in the data source. Where it is known, the lake takes the type that
+holds all its values; where it is not, the logicalType and its `format` decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pyarrow as pa
+
+from quality_platform.contracts.models import Property
+from quality_platform.contracts.physical_types import PhysicalType, physical_type
+from quality_platform.contracts.time_formats import time_format
+from quality_platform.documents.suggestions import did_you_mean
+from quality_platform.errors import Problem
+
+_DEFAULTS: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "time": pa.time64("us"),
+}
+LOGICAL_TYPES = (*_DEFAULTS, "object", "array", "map", "vector")
+"""The logical types of the standard, v3.2."""
+
+_FITTING = {
+    "string": ("string", "binary", "json"),
+    "integer": ("integer", "decimal"),
+    "number": ("double", "float", "integer", "decimal"),
+    "boolean": ("boolean",),
+    "date": ("date",),
+    "timestamp": ("timestamptz", "timestamp"),
+    "time": ("time",),
+    "object": ("struct", "json", "string"),
+    "array": ("list", "json", "string"),
+    "map": ("map", "json", "string"),
+    "vector": ("list", "json", "string"),
+}
+"""The kinds of physical types that fit each logical type."""
+
+_EXAMPLES = {
+    "string": "string, text, varchar(n), char(n), uuid, json, binary",
+    "integer": "int, long, bigint, smallint, decimal(p, 0) with p <= 38",
+    "number": "double, float, decimal(p, s) with s <= p <= 38, int, long",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamptz, timestamp",
+    "time": "time",
+    "object": "struct<...>, json",
+    "array": "array<...>, list<...>, json",
+    "map": "map<..., ...>, json",
+    "vector": "array<float>, vector(n)",
+}
+
+_FORMAT_BOUNDS = {
+    **{f"i{n}": (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in (8, 16, 32, 64, 128)},
+    **{f"u{n}": (0, 2**n - 1) for n in (8, 16, 32, 64, 128)},
+}
+_VECTOR_ELEMENTS: dict[str, pa.DataType] = {
+    "float16": pa.float32(),
+    "bfloat16": pa.float32(),
+    "float32": pa.float32(),
+    "float64": pa.float64(),
+    "int8": pa.int32(),
+    "uint8": pa.int32(),
+}
+
+Made = pa.DataType | Problem
+FieldOf = Callable[[Property], "pa.Field[Any]"]
+"""Makes the field of a part, and notes its problems."""
+
+
+def column_type(column: Property, field_of: FieldOf) -> Made:
+    """The Arrow type of a property, or why it has none; `field_of` makes the fields within it."""
+    logical = column.logical_type
+    if logical not in _FITTING:
+        return _no_logical_type(column)
+    physical = _physical(column)
+    if physical is not None and physical.kind not in _FITTING[logical]:
+        return _not_fitting(column)
+    if logical in ("object", "array", "map", "vector"):
+        return _nested(column, field_of)
+    if logical in ("date", "timestamp", "time"):
+        return _temporal(column, physical)
+    if physical is not None:
+        return _of_physical(column, physical)
+    return _of_format(column)
+
+
+def text_length(column: Property) -> int | None:
+    """The greatest length of a text in characters: n of varchar(n) or char(n), else None."""
+    physical = _physical(column) if column.logical_type == "string" else None
+    return physical.length if physical else None
+
+
+def integer_bounds(column: Property) -> tuple[int, int] | None:
+    """Least and greatest value of an integer, from `format` or a narrow physical type.
+
+    None where the column's type in the lake has no others.
+    """
+    if column.logical_type != "integer":
+        return None
+    physical = _physical(column)
+    stated = [_FORMAT_BOUNDS.get(str(column.options.get("format")))]
+    if physical is not None and physical.kind == "decimal" and physical.precision:
+        stated.append((1 - 10**physical.precision, 10**physical.precision - 1))
+    elif physical is not None:
+        stated.append(physical.bounds)
+    bounds = [pair for pair in stated if pair is not None]
+    kind = column_type(column, _no_field)
+    if not bounds or isinstance(kind, Problem):
+        return None
+    least, greatest = _range_of(kind)
+    found = max(least, *(low for low, _ in bounds)), min(greatest, *(high for _, high in bounds))
+    return None if found == (least, greatest) else found
+
+
+def _no_field(part: Property) -> pa.Field[Any]:
+    raise AssertionError(f"an integer has no parts: {part.name}")
+
+
+def _range_of(kind: pa.DataType) -> tuple[int, int]:
+    if pa.types.is_decimal(kind):
+        return 1 - 10**kind.precision, 10**kind.precision - 1
+    return -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1
+
+
+def _physical(column: Property) -> PhysicalType | None:
+    found = physical_type(column.physical_type, column.dialect) if column.physical_type else None
+    if found and found.bounds and found.kind == "boolean" and column.logical_type == "integer":
+        return PhysicalType("integer", bounds=found.bounds)
+    return found
+
+
+def _of_physical(column: Property, physical: PhysicalType) -> Made:
+    match physical.kind:
+        case "integer":
+            return _integer(physical.bounds or _FORMAT_BOUNDS["i64"])
+        case "decimal":
+            return _decimal(column, physical)
+        case "float":
+            return pa.float32()
+        case "double":
+            return pa.float64()
+        case "binary":
+            return pa.binary()
+        case _:
+            return _DEFAULTS[column.logical_type]
+
+
+def _of_format(column: Property) -> Made:
+    wanted = str(column.options.get("format"))
+    if column.logical_type == "integer" and wanted in _FORMAT_BOUNDS:
+        return _integer(_FORMAT_BOUNDS[wanted])
+    if column.logical_type == "number" and wanted == "f32":
+        return pa.float32()
+    return _DEFAULTS[column.logical_type]
+
+
+def _integer(bounds: tuple[int, int]) -> pa.DataType:
+    """The smallest of Iceberg's types that holds all the values; beyond 38 digits, as many."""
+    for kind in (pa.int32(), pa.int64(), pa.decimal128(20, 0)):
+        least, greatest = _range_of(kind)
+        if least <= bounds[0] and bounds[1] <= greatest:
+            return kind
+    return pa.decimal128(38, 0)
+
+
+def _decimal(column: Property, physical: PhysicalType) -> Made:
+    precision, scale = physical.precision, physical.scale
+    if precision is None or scale is None or not 0 <= scale <= precision <= 38 or not precision:
+        return _not_fitting(column)
+    if column.logical_type == "number":
+        return pa.decimal128(precision, scale)
+    if scale:
+        return _not_fitting(column)
+    if precision <= 18:
+        return pa.int32() if precision <= 9 else pa.int64()
+    return pa.decimal128(precision, 0)
+
+
+def _temporal(column: Property, physical: PhysicalType | None) -> Made:
+    if column.logical_type != "timestamp":
+        return _DEFAULTS[column.logical_type]
+    written, options = column.physical_type.strip().casefold(), column.options
+    wanted = options.get("timezone")
+    has_zone = physical.kind == "timestamptz" if physical else None
+    if wanted is not None and has_zone is not None and wanted != has_zone:
+        if written not in ("timestamp", "datetime"):
+            return _zone_problem(column, "`timezone` contradicts the physicalType")
+        has_zone = wanted
+    form = time_format(str(options["format"]), "timestamp") if options.get("format") else None
+    writes_zone = form is None or "zone" in form.parts
+    if has_zone is None:
+        has_zone = bool(wanted if wanted is not None else writes_zone or _default_zone(column))
+    if form and has_zone and not writes_zone and not _default_zone(column):
+        return _zone_problem(column, "the format has no zone, and there is no defaultTimezone")
+    if form and not has_zone and writes_zone:
+        return _zone_problem(column, "the format has a zone, and the timestamp none")
+    return pa.timestamp("us", "UTC") if has_zone else pa.timestamp("us")
+
+
+def _default_zone(column: Property) -> str:
+    return str(column.options.get("defaultTimezone") or "")
+
+
+def _nested(column: Property, field_of: FieldOf) -> Made:
+    match column.logical_type:
+        case "vector":
+            return _vector(column)
+        case "object" if column.properties:
+            return pa.struct([field_of(part).with_nullable(True) for part in column.properties])
+        case "array" if column.items:
+            return pa.list_(field_of(column.items).with_name("element").with_nullable(True))
+        case "map" if column.map_key and column.map_value:
+            key = field_of(column.map_key).with_name("key").with_nullable(False)
+            value = field_of(column.map_value).with_name("value").with_nullable(True)
+            return _map_of(key, value)
+        case _:
+            return _empty(column)
+
+
+def _map_of(key: pa.Field[Any], value: pa.Field[Any]) -> pa.DataType:
+    # Fields keep their metadata, which the type stubs do not know.
+    make: Any = pa.map_
+    return cast(pa.DataType, make(key, value))
+
+
+def _vector(column: Property) -> Made:
+    element = str(column.options.get("elementType") or "float32")
+    kind = _VECTOR_ELEMENTS.get(element)
+    if kind is None:
+        return Problem(
+            f"the elements of the vector {column.name!r} have no type in the lake",
+            column.location,
+            "logicalTypeOptions.elementType",
+            received=element,
+            allowed=", ".join(_VECTOR_ELEMENTS),
+        )
+    return pa.list_(pa.field("element", kind))
+
+
+def _no_logical_type(column: Property) -> Problem:
+    return Problem(
+        f"the type of the column {column.name!r} cannot be told",
+        column.location,
+        "logicalType",
+        received=column.logical_type or "nothing",
+        allowed=", ".join(LOGICAL_TYPES),
+        action=did_you_mean(column.logical_type, LOGICAL_TYPES),
+    )
+
+
+def _not_fitting(column: Property) -> Problem:
+    return Problem(
+        f"the physicalType of the column {column.name!r} does not fit "
+        f"the logicalType {column.logical_type}",
+        column.location,
+        "physicalType",
+        received=column.physical_type,
+        allowed=_EXAMPLES[column.logical_type],
+    )
+
+
+def _zone_problem(column: Property, message: str) -> Problem:
+    return Problem(
+        f"the column {column.name!r}: {message}",
+        column.location,
+        "logicalTypeOptions",
+        received=f"physicalType {column.physical_type or 'none'}, "
+        f"timezone {column.options.get('timezone')}, format {column.options.get('format')}",
+        action="set `timezone`, write the zone in the format (XXX), or give a `defaultTimezone`",
+    )
+
+
+def _empty(column: Property) -> Problem:
+    key = {"object": "properties", "array": "items", "map": "map"}[column.logical_type]
+    return Problem(
+        f"the {column.logical_type} {column.name!r} does not say what it holds",
+        column.location,
+        key,
+        action=f"write its `{key}`, or `logicalType: string` to keep it as the text that it is",
+    )

@@ -1,0 +1,98 @@
+"""What a contract says that is allowed, and yet hardly what its writer meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from quality_platform.contracts.models import Contract, Property
+from quality_platform.contracts.physical_types import physical_type
+from quality_platform.contracts.walking import holders
+from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument
+from quality_platform.errors import Problem
+
+RULE_PROPERTIES = ("rowPredicate", "rowCondition")
+"""Custom properties of a rule that the platform acts on."""
+
+RELATIONSHIP_PROPERTIES = ("name", "severity")
+"""Custom properties of a relationship that the platform acts on."""
+
+_SWITCHES = ("isenabled", "enabled", "isactive", "active", "disabled", "isdisabled", "skip")
+
+
+def contract_hints(document: YamlDocument, contract: Contract) -> list[Problem]:
+    """Custom properties that look misspelt, and physical types that nobody knows."""
+    hints = [
+        hint
+        for path, holder in holders(document.data)
+        for hint in [
+            *_custom_hints(document, (*path, "quality"), holder, RULE_PROPERTIES),
+            *_custom_hints(document, (*path, "relationships"), holder, RELATIONSHIP_PROPERTIES),
+        ]
+    ]
+    for table in contract.objects:
+        for column in table.properties:
+            hints += _physical_type_hints(column)
+    if not contract.objects:
+        hints.append(
+            Problem(
+                "the contract has no schema, and so describes no table",
+                document.location(),
+                "schema",
+            )
+        )
+    return hints
+
+
+def _custom_hints(
+    document: YamlDocument,
+    path: PathInDocument,
+    holder: Mapping[str, Any],
+    known: tuple[str, ...],
+) -> Iterator[Problem]:
+    for n, entry in enumerate(holder.get(str(path[-1])) or ()):
+        for k, item in enumerate(entry.get("customProperties") or ()):
+            name = item["property"]
+            place = document.location((*path, n, "customProperties", k))
+            if _plain(name) in _SWITCHES:
+                yield Problem(
+                    f"the custom property {name!r} switches nothing on or off",
+                    place,
+                    "customProperties",
+                    action="remove the rule, or turn it into a `type: text`, which is never run",
+                )
+            elif name not in known and (meant := _nearest(name, known)):
+                yield Problem(
+                    f"nothing acts on the custom property {name!r}",
+                    place,
+                    "customProperties",
+                    action=f"did you mean {meant!r}?",
+                )
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    """The name that differs in a letter or two, or in how its words are joined; "" for none."""
+    by_plain = {_plain(word): word for word in known}
+    # 0.8 tells `row_predicat` and `rowCondtion` from `FIELD_NAME`; a short name must be the same.
+    matches = get_close_matches(_plain(name), [w for w in by_plain if len(w) > 8], 1, 0.8)
+    found = matches[0] if matches else _plain(name)
+    return by_plain.get(found, "")
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+def _physical_type_hints(column: Property) -> Iterator[Problem]:
+    written = column.physical_type
+    if written and physical_type(written, column.dialect) is None:
+        yield Problem(
+            f"the physicalType of {column.name!r} is not known; "
+            "the type in the lake follows from the logicalType",
+            column.location,
+            "physicalType",
+            received=written,
+        )
+    for part in column.parts:
+        yield from _physical_type_hints(part)

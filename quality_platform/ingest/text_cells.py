@@ -1,0 +1,168 @@
+"""Text cells of the types without parts: the conversions of `ingest/conform.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from quality_platform.contracts.schemas import DEFAULT_ZONE, FORMAT
+from quality_platform.contracts.time_formats import TimeFormat, time_format
+from quality_platform.ingest.written_times import iso_texts, time_of_day, with_default_zone
+
+Cast = Callable[["pa.Array[Any]"], "pa.Array[Any]"]
+_NOT_CONVERTED = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
+
+
+def converted(raw: pa.Array[Any], field: pa.Field[Any]) -> tuple[pa.Array[Any], list[int]]:
+    """The cells of a column as the field's type, and the positions of those that do not convert.
+
+    `raw` has bytes; the field's metadata can have the `format` of dates and times, and the zone of
+    those that name none. The type is none that has parts.
+    """
+    cast = _caster(field)
+    try:
+        return cast(raw), []
+    except _NOT_CONVERTED:
+        bad = list(_failing(raw, 0, cast))
+    keep = pc.invert(pc.is_in(pa.array(range(len(raw))), value_set=pa.array(bad, pa.int64())))
+    return cast(pc.if_else(keep, raw, pa.scalar(None, raw.type))), bad
+
+
+def _failing(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
+    """Finds the cells that make a conversion fail, by halving."""
+    try:
+        cast(raw)
+    except _NOT_CONVERTED:
+        if len(raw) == 1:
+            yield start
+            return
+        middle = len(raw) // 2
+        yield from _failing(raw[:middle], start, cast)
+        yield from _failing(raw[middle:], start + middle, cast)
+
+
+def _caster(field: pa.Field[Any]) -> Cast:
+    """What converts a column of texts of the field, or raises for any that does not convert."""
+    metadata = field.metadata or {}
+    target = field.type
+    if not pa.types.is_temporal(field.type):
+        return lambda raw: _cast(raw.cast(pa.string()), target)
+    form = _time_format(metadata.get(FORMAT, b"").decode(), target)
+    is_zoned = target == pa.timestamp("us", "UTC")
+    zone = metadata.get(DEFAULT_ZONE, b"").decode() if is_zoned else ""
+
+    def cast(raw: pa.Array[Any]) -> pa.Array[Any]:
+        text = raw.cast(pa.string())
+        if form is not None:
+            text = iso_texts(text, form)
+        if zone:
+            return _in_range(with_default_zone(text, zone))
+        return _cast(text, target)
+
+    return cast
+
+
+def _time_format(text: str, target: pa.DataType) -> TimeFormat | None:
+    if not text:
+        return None
+    kinds = ((pa.types.is_date, "date"), (pa.types.is_time, "time"))
+    logical = next((name for is_kind, name in kinds if is_kind(target)), "timestamp")
+    return time_format(text, logical)
+
+
+def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
+    if pa.types.is_integer(target):
+        # Arrow would read 0x1F as well.
+        _require(text, r"^-?\d+$")
+    if pa.types.is_decimal(target):
+        _require(text, _decimal_pattern(target.precision, target.scale))
+    if pa.types.is_date(target):
+        _require(text, r"^\d{4}-\d{2}-\d{2}$")
+    if pa.types.is_time(target):
+        _require(text, r"^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$")
+        times: pa.Array[Any] = time_of_day(text)
+        return times
+    cast = text.cast(target)
+    if pa.types.is_floating(target):
+        _refuse_unwritten(text, cast)
+    return _in_range(cast) if pa.types.is_temporal(target) else cast
+
+
+def _decimal_pattern(precision: int, scale: int) -> str:
+    """Decimals of no more than 38 digits: of more, Arrow makes other numbers without a word."""
+    whole, zeros = precision - scale, 38 - precision
+    return rf"^[+-]?0*\d{{0,{whole}}}(\.\d{{0,{scale}}}0{{0,{zeros}}})?$"
+
+
+def _require(text: pa.Array[Any], pattern: str) -> None:
+    """Arrow reads more spellings than the contract's types have; those are refused here."""
+    matches = pc.match_substring_regex(text, pattern)
+    if pc.any(pc.invert(matches)).as_py():
+        raise pa.ArrowInvalid("a text of another form")
+
+
+def _refuse_unwritten(text: pa.Array[Any], cast: pa.Array[Any]) -> None:
+    """Arrow turns a number beyond the type's range into an infinity that nobody wrote."""
+    odd = pc.invert(pc.is_finite(cast))
+    if pc.any(odd).as_py():
+        _require(text.filter(odd), r"(?i)^[+-]?(nan|inf|infinity)$")
+
+
+_FIRST_DAY, _LAST_DAY = date.min.toordinal(), date.max.toordinal()
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _in_range(cast: pa.Array[Any]) -> pa.Array[Any]:
+    """The dates or timestamps, if all of them are of the calendar.
+
+    What is beyond the calendar of Python could be written, but never be shown to anybody.
+    """
+    is_date = pa.types.is_date(cast.type)
+    counts = pc.min_max(cast.view(pa.int32() if is_date else pa.int64()))
+    first, last = counts["min"].as_py(), counts["max"].as_py()
+    a_day = 1 if is_date else 86_400_000_000
+    if first is None:
+        return cast
+    if first // a_day + _EPOCH < _FIRST_DAY or last // a_day + _EPOCH > _LAST_DAY:
+        raise pa.ArrowInvalid("a day beyond the calendar")
+    return cast
+
+
+_SHOWN = 200
+
+
+def reason(raw: bytes, field: pa.Field[Any]) -> str:
+    """Why a cell does not convert, with its text, cut where it is long."""
+    text = raw.decode("utf-8", errors="backslashreplace")
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+    metadata = field.metadata or {}
+    form, zone = metadata.get(FORMAT), metadata.get(DEFAULT_ZONE)
+    written = f" of the format {form.decode()!r}" if form else ""
+    if zone and field.type == pa.timestamp("us", "UTC"):
+        written += f", or of a local time that {zone.decode()} has exactly once"
+    return f"{shown!r} is no {type_name(field.type)}{written}"
+
+
+def type_name(target: pa.DataType) -> str:
+    """The type as contracts call it."""
+    names = {
+        pa.bool_(): "boolean",
+        pa.int32(): "int",
+        pa.int64(): "long",
+        pa.float32(): "float",
+        pa.float64(): "double",
+        pa.date32(): "date",
+        pa.time64("us"): "time",
+        pa.timestamp("us"): "timestamp (without a zone)",
+        pa.timestamp("us", "UTC"): "timestamptz (with a zone)",
+        pa.string(): "UTF-8 string",
+    }
+    kinds = ((pa.types.is_struct, "object"), (pa.types.is_map, "map"), (pa.types.is_list, "array"))
+    for is_kind, name in kinds:
+        if is_kind(target):
+            return name
+    return names.get(target) or str(target).replace("decimal128", "decimal")
