@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
+from quality_platform.checks import soda_kinds
 from quality_platform.checks.expectation_kinds import labels_rows
+from quality_platform.checks.implied import place_checks, prefixed_places, table_checks
+from quality_platform.checks.naming import CONFORMS, Named, identifier, told_apart
+from quality_platform.checks.nested import Place, place_of
+from quality_platform.checks.sla_rules import sla_checks
 from quality_platform.checks.specs import (
     CheckSpec,
     Claim,
     Conforms,
     Expectation,
     ForeignKey,
-    InRange,
-    LengthBetween,
-    Matches,
+    Nested,
     Note,
-    NotNull,
     RowCount,
     Satisfies,
     Scope,
@@ -28,10 +28,10 @@ from quality_platform.checks.specs import (
     SqlMetric,
     Threshold,
     Unique,
+    When,
 )
 from quality_platform.checks.stated_rules import require_column, stated_claim, stated_threshold
-from quality_platform.checks.wording import bounds_text
-from quality_platform.contracts.models import Property, QualityRule, Relationship, SchemaObject
+from quality_platform.contracts.models import QualityRule, Relationship, SchemaObject, SlaProperty
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import (
     ContractError,
@@ -40,140 +40,68 @@ from quality_platform.errors import (
     QualityPlatformError,
 )
 
-CONFORMS = "conforms_to_schema"
-"""The name of the check that every table has: all cells convert to their columns' types."""
+__all__ = ["CONFORMS", "check_specs"]
 
 _SEVERITIES = {
-    "error": Severity.ERROR,
-    "warning": Severity.WARNING,
-    "info": Severity.WARNING,
+    **dict.fromkeys(("error", "critical", "blocker", "high", "major"), Severity.ERROR),
+    **dict.fromkeys(("warning", "warn", "medium", "minor", "low", "info"), Severity.WARNING),
 }
+"""ODCS leaves the words open; these are its examples and those of common tools."""
 
 
-def check_specs(table: SchemaObject, tables: Mapping[str, str]) -> tuple[CheckSpec, ...]:
-    """All checks of a table, those that its columns imply first.
+def check_specs(
+    table: SchemaObject, tables: Mapping[str, str], sla: Iterable[SlaProperty] = ()
+) -> tuple[CheckSpec, ...]:
+    """All checks of a table, those that its columns imply first, service levels last.
 
-    `tables` gives the platform's table for every contract object that a foreign key can name.
+    `tables` gives the platform's table for every contract object that a foreign key can name;
+    `sla` are the service levels of the table's contract.
 
     Raises:
         ContractError: rules that cannot be understood; every one is listed with its line.
     """
-    specs: list[CheckSpec] = []
+    found: list[Named] = []
     problems: list[Problem] = []
-    for build in _builders(table, tables):
+    for build in _builders(table, tables, sla):
         try:
-            specs += build()
+            found += build()
         except QualityPlatformError as error:
             problems += error.problems
-    problems += _double_names(specs)
-    if problems:
-        raise ContractError.of(problems)
+    specs, doubles = told_apart(found)
+    if problems or doubles:
+        raise ContractError.of([*problems, *doubles])
     return tuple(specs)
 
 
-def _builders(table: SchemaObject, tables: Mapping[str, str]) -> Iterator[Any]:
-    yield lambda: _implied(table)
+def _builders(
+    table: SchemaObject, tables: Mapping[str, str], sla: Iterable[SlaProperty]
+) -> Iterator[Callable[[], Sequence[Named]]]:
+    conforms, *keys = table_checks(table)
+    yield partial(_derived, [conforms])
+    for place, prefix in prefixed_places(table):
+        yield partial(_of_place, place, prefix)
+    yield partial(_derived, keys)
     for link in table.relationships:
-        yield lambda link=link: [_foreign_key(link, table, tables)]
+        yield partial(_foreign_key, link, table, tables)
     for rule in table.quality:
-        yield lambda rule=rule: [_stated(rule, table)]
+        yield partial(_stated, rule, table)
+    for entry in sla:
+        yield partial(_of_service_level, entry, table)
 
 
-def _double_names(specs: list[CheckSpec]) -> list[Problem]:
-    counts = Counter(spec.name for spec in specs)
-    return [
-        Problem(
-            f"two checks of this table are called {spec.name!r}",
-            spec.location,
-            action="give one of them another `name`",
-        )
-        for spec in specs
-        if counts[spec.name] > 1
-    ]
+def _derived(specs: Iterable[CheckSpec]) -> list[Named]:
+    return [Named(spec) for spec in specs]
 
 
-def _implied(table: SchemaObject) -> list[CheckSpec]:
-    specs = [
-        CheckSpec(
-            name=CONFORMS,
-            claim=Conforms(),
-            scope=Scope.ROW,
-            dimension="conformity",
-            description="Every cell converts to its column's type.",
-            location=table.location,
-        )
-    ]
-    for column, prefix in zip(table.properties, _prefixes(table), strict=True):
-        specs += _implied_by_column(column, prefix)
-    if table.primary_key:
-        key = table.primary_key
-        specs.append(
-            CheckSpec(
-                name="primary_key_unique",
-                claim=Unique(key),
-                scope=Scope.ROW,
-                dimension="uniqueness",
-                description=f"No two rows share the primary key ({', '.join(key)}).",
-                columns=key,
-                location=table.location,
-            )
-        )
-    return specs
+def _of_place(place: Place, prefix: str) -> list[Named]:
+    return _derived(place_checks(place, prefix))
 
 
-def _prefixes(table: SchemaObject) -> list[str]:
-    """For each column what its checks' names begin with; told apart by number where need be."""
-    plain = [_identifier(name) or "column" for name in table.column_names]
-    return [
-        f"{prefix}_{n}" if plain.count(prefix) > 1 else prefix for n, prefix in enumerate(plain, 1)
-    ]
+def _of_service_level(entry: SlaProperty, table: SchemaObject) -> list[Named]:
+    return _derived(sla_checks(entry, table))
 
 
-def _implied_by_column(column: Property, prefix: str) -> Iterator[CheckSpec]:
-    name, options = column.name, column.options
-
-    def spec(suffix: str, claim: Claim, dimension: str, description: str) -> CheckSpec:
-        return CheckSpec(
-            name=f"{prefix}_{suffix}",
-            claim=claim,
-            scope=Scope.ROW,
-            dimension=dimension,
-            description=description,
-            columns=(name,),
-            location=column.location,
-        )
-
-    if column.required:
-        yield spec("not_null", NotNull(name), "completeness", f"{name} has a value.")
-    if column.unique:
-        yield spec("unique", Unique((name,)), "uniqueness", f"No two rows share {name}.")
-    bounds = (options.get("minimum"), options.get("maximum"))
-    exclusive = (options.get("exclusiveMinimum"), options.get("exclusiveMaximum"))
-    if any(bound is not None and bound is not False for bound in bounds + exclusive):
-        claim = _range(name, bounds, exclusive)
-        yield spec("in_range", claim, "conformity", f"{name} is within {bounds_text(claim)}.")
-    if options.get("pattern") is not None:
-        pattern = options["pattern"]
-        yield spec("pattern", Matches(name, pattern), "conformity", f"{name} matches {pattern}.")
-    lengths = (options.get("minLength"), options.get("maxLength"))
-    if any(length is not None for length in lengths):
-        yield spec(
-            "length", LengthBetween(name, *lengths), "conformity", f"{name} has a valid length."
-        )
-
-
-def _range(column: str, bounds: tuple[Any, Any], exclusive: tuple[Any, Any]) -> InRange:
-    """ODCS v3.0 gives exclusive bounds as numbers or as flags beside the inclusive ones."""
-    minimum, maximum = bounds
-    low, high = (bound is not None and bound is not False for bound in exclusive)
-    if low and exclusive[0] is not True:
-        minimum = exclusive[0]
-    if high and exclusive[1] is not True:
-        maximum = exclusive[1]
-    return InRange(column, minimum, maximum, low, high)
-
-
-def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, str]) -> CheckSpec:
+def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, str]) -> list[Named]:
     target = tables.get(link.to_object)
     if target is None:
         raise ContractError(
@@ -184,9 +112,10 @@ def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, s
         )
     for column in link.columns:
         require_column(column, table, link.location)
+    written = link.custom.get("name")
     default = f"{'_'.join(link.columns)}_in_{link.to_object}"
-    return CheckSpec(
-        name=_identifier(str(link.custom.get("name", default))),
+    spec = CheckSpec(
+        name=identifier(str(written or default)),
         claim=ForeignKey(link.columns, target, link.to_columns),
         scope=Scope.ROW,
         severity=_severity(link.custom.get("severity"), link.location),
@@ -195,25 +124,33 @@ def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, s
         columns=link.columns,
         location=link.location,
     )
+    return [Named(spec, is_stated=bool(written))]
 
 
-def _stated(rule: QualityRule, table: SchemaObject) -> CheckSpec:
+def _stated(rule: QualityRule, table: SchemaObject) -> list[Named]:
     claim = stated_claim(rule, table)
     threshold = stated_threshold(rule, claim)
+    entry, written = rule.entry, _written_name(rule)
     spec = CheckSpec(
-        name=_rule_name(rule),
+        name=written or _derived_name(rule, table),
         claim=claim,
         scope=_scope(claim, threshold),
-        severity=_severity(rule.entry.get("severity"), rule.location),
+        severity=_severity(entry.get("severity"), rule.location),
         threshold=threshold,
-        dimension=rule.entry.get("dimension") or "",
-        description=(rule.entry.get("description") or "").strip(),
+        dimension=entry.get("dimension") or "",
+        description=(entry.get("description") or "").strip(),
         columns=_columns_of(claim),
         location=rule.location,
+        impact=(entry.get("businessImpact") or "").strip(),
+        tags=tuple(entry.get("tags") or ()),
+        id=entry.get("id") or "",
+        schedule=" ".join(filter(None, (entry.get("scheduler"), entry.get("schedule")))),
     )
     if isinstance(claim, Expectation):
-        return replace(spec, scope=Scope.ROW if labels_rows(spec) else Scope.GATE)
-    return spec
+        spec = replace(spec, scope=Scope.ROW if labels_rows(spec) else Scope.GATE)
+    if isinstance(claim, SodaCheck) and soda_kinds.labels_rows(claim, table.column_names):
+        spec = replace(spec, scope=Scope.ROW)
+    return [Named(spec, is_stated=bool(written))]
 
 
 def _scope(claim: Claim, threshold: Threshold) -> Scope:
@@ -229,7 +166,7 @@ def _scope(claim: Claim, threshold: Threshold) -> Scope:
 def _severity(written: object, location: Location) -> Severity:
     if written is None:
         return Severity.ERROR
-    severity = _SEVERITIES.get(str(written).casefold())
+    severity = _SEVERITIES.get(str(written).strip().casefold())
     if severity is None:
         raise ContractError(
             "there is no such severity",
@@ -242,31 +179,38 @@ def _severity(written: object, location: Location) -> Severity:
     return severity
 
 
-def _rule_name(rule: QualityRule) -> str:
+def _written_name(rule: QualityRule) -> str:
+    """The rule's `name`, or its `id`; "" where it has neither."""
+    written = rule.entry.get("name") or rule.entry.get("id")
+    if not written:
+        return ""
+    if name := identifier(str(written)):
+        return name
+    raise ContractError(
+        "the name of a rule needs a letter or a digit",
+        location=rule.location,
+        field="name",
+        received=written,
+        allowed="A-Z, a-z, 0-9, _; anything else becomes _",
+    )
+
+
+def _derived_name(rule: QualityRule, table: SchemaObject) -> str:
     entry = rule.entry
-    written = entry.get("name") or entry.get("id")
-    if written:
-        if name := _identifier(str(written)):
-            return name
-        raise ContractError(
-            "the name of a rule needs a letter or a digit",
-            location=rule.location,
-            field="name",
-            received=written,
-            allowed="A-Z, a-z, 0-9, _; anything else becomes _",
-        )
-    engine = entry.get("engine") or entry.get("metric") or entry.get("type", "rule")
-    return _identifier(f"{rule.column or 'table'}_{engine}")
-
-
-def _identifier(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    kind = entry.get("engine") or entry.get("metric") or entry.get("type", "rule")
+    place = place_of(rule.column, table) if rule.column else None
+    about = place.name if place else rule.column or "table"
+    return identifier(f"{about}_{kind}")
 
 
 def _columns_of(claim: Claim) -> tuple[str, ...]:
     match claim:
         case Unique(columns) | Satisfies(_, columns):
             return columns
+        case When(_, columns, inner):
+            return tuple(dict.fromkeys((*_columns_of(inner), *columns)))
+        case Nested(_, _, inner):
+            return (inner.column,)
         case Expectation(_, kwargs):
             named = (kwargs.get(key) for key in ("column", "column_A", "column_B"))
             listed = kwargs.get("column_list") or ()

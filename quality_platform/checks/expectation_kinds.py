@@ -45,14 +45,30 @@ ROW_TYPES = frozenset(
         "expect_select_column_values_to_be_unique_within_record",
     }
 )
+# A row's verdict depends on other rows, or on a statistic of the column.
+_ACROSS_ROWS = frozenset(
+    {
+        "expect_column_value_z_scores_to_be_less_than",
+        "expect_column_values_to_be_decreasing",
+        "expect_column_values_to_be_increasing",
+        "expect_column_values_to_be_unique",
+        "expect_column_values_to_not_be_outliers",
+        "expect_compound_columns_to_be_unique",
+    }
+)
+ROW_LOCAL_TYPES = ROW_TYPES - _ACROSS_ROWS
+"""Each row decides by itself, so that a batch can be judged piece by piece."""
+
 # By name they are about values; on typed columns they look at the column's type and see no row.
 TYPE_TYPES = frozenset(
     {
         "expect_column_type_to_be",
-        "expect_column_values_to_be_in_type_list",
         "expect_column_values_to_be_of_type",
     }
 )
+# It compares the column's type with types of numpy and pandas, which no column of Arrow has: it
+# could never hold.
+PANDAS_ONLY_TYPES = frozenset({"expect_column_values_to_be_in_type_list"})
 STATISTIC_TYPES = frozenset(
     {
         "expect_column_distinct_values_to_be_in_set",
@@ -111,19 +127,29 @@ def labels_rows(spec: CheckSpec) -> bool:
     return claim.type in ROW_TYPES and allowance(claim) is None
 
 
-def columns_needed(spec: CheckSpec) -> tuple[str, ...]:
-    """The columns that the expectation reads, in its order; empty for a row count.
+def is_row_local(spec: CheckSpec) -> bool:
+    """Whether each row decides by itself if it breaks the expectation, without any other row.
 
-    `(EVERY_COLUMN,)` for an expectation about the set of columns, or with a row condition: the
-    table given to `run_expectations` must then hold all columns of the batch.
+    Raises:
+        EngineError: the type is unknown, or runs on SQL databases only.
+    """
+    return runnable_expectation(spec).type in ROW_LOCAL_TYPES
+
+
+def columns_needed(spec: CheckSpec) -> tuple[str, ...]:
+    """The columns that the expectation and its row condition read; empty for a row count.
+
+    `(EVERY_COLUMN,)` for an expectation about the set of columns: the table given to
+    `run_expectations` must then hold all columns of the batch.
 
     Raises:
         EngineError: the type is unknown, or runs on SQL databases only.
     """
     claim = runnable_expectation(spec)
-    if claim.type in SCHEMA_TYPES or "row_condition" in claim.kwargs:
+    if claim.type in SCHEMA_TYPES:
         return (EVERY_COLUMN,)
-    return named_columns(claim)
+    conditioned = _condition_columns(claim.kwargs.get("row_condition"))
+    return tuple(dict.fromkeys([*named_columns(claim), *conditioned]))
 
 
 def named_columns(claim: Expectation) -> tuple[str, ...]:
@@ -154,6 +180,9 @@ def runnable_expectation(spec: CheckSpec) -> Expectation:
     if claim.type in SQL_ONLY_TYPES:
         message = "Great Expectations runs this expectation on SQL databases only"
         action = "use expect_column_values_to_match_regex, or a rule in SQL"
+    elif claim.type in PANDAS_ONLY_TYPES:
+        message = "Great Expectations judges this expectation on types of pandas only"
+        action = "use expect_column_values_to_be_of_type with int, float, str, bool or the like"
     else:
         near = get_close_matches(claim.type, RUNNABLE_TYPES, n=1)
         message = "Great Expectations has no such expectation"
@@ -184,6 +213,18 @@ def refused_arguments(claim: Expectation) -> str:
             "{name: distance}, operator: '>', parameter: 0}, without condition_parser"
         )
     return ""
+
+
+def _condition_columns(condition: object) -> Iterator[str]:
+    """The columns that a row condition compares, at any depth of AND and OR."""
+    if isinstance(condition, list | tuple):
+        for part in condition:
+            yield from _condition_columns(part)
+    elif isinstance(condition, Mapping):
+        column = condition.get("column")
+        if isinstance(column, Mapping) and isinstance(column.get("name"), str):
+            yield column["name"]
+        yield from _condition_columns(condition.get("conditions"))
 
 
 def _words(condition: object) -> Iterator[str]:

@@ -157,11 +157,88 @@ class LengthBetween:
 
 
 @dataclass(frozen=True)
+class MultipleOf:
+    """The column's value is a multiple of a positive factor, or NULL.
+
+    Exact for integers and decimals. A floating-point number is a multiple when it is the one
+    nearest to a multiple; NaN and the infinities are not.
+    """
+
+    column: str
+    factor: Decimal
+
+
+@dataclass(frozen=True)
+class HasFormat:
+    """The column's text has a form of `string_formats.FORMATS`, or is NULL."""
+
+    column: str
+    format: str
+
+
+@dataclass(frozen=True)
+class ItemCount:
+    """The column's array has a number of items within the bounds, or is NULL."""
+
+    column: str
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True)
+class UniqueItems:
+    """No two items of the column's array are equal; items that are NULL are not judged."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class PropertyCount:
+    """The column's object has values for a number of `properties` within the bounds, or is NULL."""
+
+    column: str
+    properties: tuple[str, ...]
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True)
 class Satisfies:
     """A SQL predicate over one row is not false; NULL (unknown) passes, as in a SQL CHECK."""
 
     predicate: str
     columns: tuple[str, ...] = ()
+
+
+ITEMS, KEYS, VALUES = "[]", "{key}", "{value}"
+"""The steps of a path from an array to each of its items, and from a map to its keys and values."""
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A claim about a value within an object, or about every item of an array or map.
+
+    `steps` lead from the column to the value: names of properties, `ITEMS`, `KEYS` and `VALUES`.
+    What has no parent is not judged; a row breaks the claim when any one of its values does. The
+    `column` of the inner claim is the path as people write it, `lines[].sku`.
+    """
+
+    column: str
+    steps: tuple[str, ...]
+    claim: ValueClaim
+
+
+@dataclass(frozen=True)
+class When:
+    """A claim that judges only the rows for which a condition is true (not false, not NULL).
+
+    `condition` is SQL that has passed the guard, `columns` what it reads. A percentage is of the
+    rows judged: `sql_predicates.judged` gives them.
+    """
+
+    condition: str
+    columns: tuple[str, ...]
+    claim: ValueClaim | Satisfies | Nested
 
 
 @dataclass(frozen=True)
@@ -178,14 +255,44 @@ class Unique:
     """No two rows share the columns' values; a row with any NULL among them is not judged.
 
     The metric counts extra rows (n - 1 for a group of n); a row rule labels all rows of the group.
+    `where` is SQL that has passed the guard: only rows for which it is true are compared; "" for
+    all. A percentage is of those rows.
     """
 
     columns: tuple[str, ...]
+    where: str = ""
 
 
 @dataclass(frozen=True)
 class RowCount:
-    """The number of rows in the batch."""
+    """The number of rows in the batch, of those alone for which `where` is true; "" for all."""
+
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """The newest value of a column is at most this old; a gate.
+
+    The metric is the age in seconds: the instant of the evaluation minus the greatest value. A date
+    counts from its start, a time without a zone is UTC. A batch without a value breaks the claim
+    (there is nothing to tell the age by) and has no metric; as a warning, that stops nothing.
+    """
+
+    column: str
+    max_age_seconds: int
+
+
+@dataclass(frozen=True)
+class Retained:
+    """No row is older than the period for which the data is kept; a gate.
+
+    The metric is the number of rows whose value is more than this many seconds before the instant
+    of the evaluation. NULL is not judged; dates and times are read as by `Fresh`.
+    """
+
+    column: str
+    max_age_seconds: int
 
 
 @dataclass(frozen=True)
@@ -226,13 +333,32 @@ class Note:
     text: str
 
 
-Predicate = NotNull | NotMissing | InSet | Matches | InRange | LengthBetween | Satisfies
+ValueClaim = (
+    NotNull
+    | NotMissing
+    | InSet
+    | Matches
+    | InRange
+    | LengthBetween
+    | MultipleOf
+    | HasFormat
+    | ItemCount
+    | UniqueItems
+    | PropertyCount
+)
+"""A claim about the value of one column."""
+
+Predicate = ValueClaim | Satisfies | Nested | When
+"""A claim that a row keeps or breaks by itself."""
+
 Claim = (
     Conforms
     | Predicate
     | ForeignKey
     | Unique
     | RowCount
+    | Fresh
+    | Retained
     | SqlMetric
     | Expectation
     | SodaCheck
@@ -243,7 +369,10 @@ Claim = (
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """One check of one table. `name` is unique within the table and a valid Dagster check name."""
+    """One check of one table. `name` is unique within the table and a valid Dagster check name.
+
+    `impact`, `tags`, `id` and `schedule` are as the contract has them: for reports, not acted on.
+    """
 
     name: str
     claim: Claim
@@ -254,8 +383,18 @@ class CheckSpec:
     description: str = ""
     columns: tuple[str, ...] = ()
     location: Location | None = None
+    impact: str = ""
+    tags: tuple[str, ...] = ()
+    id: str = ""
+    schedule: str = ""
 
     @property
     def blocks(self) -> bool:
         """Whether a failure stops the publish."""
         return self.scope is Scope.GATE and self.severity is Severity.ERROR
+
+
+def is_row_rule(spec: CheckSpec) -> bool:
+    """Whether a row alone, with the keys of the tables that it refers to, decides the check."""
+    needs_batch = Unique | RowCount | SqlMetric | Expectation | SodaCheck | Conforms | Note
+    return spec.scope is Scope.ROW and not isinstance(spec.claim, needs_batch)

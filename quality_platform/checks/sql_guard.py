@@ -9,65 +9,96 @@ refused: the guard fails closed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
+from quality_platform.checks.predicate_language import (
+    Columns,
+    advice,
+    as_written_for_duckdb,
+    is_allowed,
+    is_condition,
+    path_of,
+    property_at,
+)
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, PredicateError
 
 BATCH = "batch"
 """The name under which a metric query sees the rows of the batch."""
 
-_ALLOWED: tuple[type[exp.Expression], ...] = (
-    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Tuple,
-    exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between,
-    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ,
-    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil,
-    exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least,
-    exp.Like, exp.ILike, exp.RegexpLike, exp.Length, exp.Lower, exp.Upper, exp.Trim,
-    exp.Concat, exp.DPipe, exp.Substring, exp.StartsWith, exp.EndsWith,
-    exp.Cast, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.Date, exp.CurrentDate,
-    exp.Extract, exp.Year, exp.Month, exp.Day,
-)  # fmt: skip
-
 
 def checked_predicate(
-    text: str, columns: Collection[str], location: Location | None
+    text: str, columns: Columns, location: Location | None
 ) -> tuple[str, tuple[str, ...]]:
     """The predicate as DuckDB SQL with quoted identifiers, and the columns that it reads.
 
+    Where `columns` gives the properties, parts of objects can be read (`address.city`), and a bare
+    column must be a boolean to be a condition.
+
     Raises:
-        PredicateError: it cannot be parsed, reads something else than the columns, or uses what
-            is not on the allow-list.
+        PredicateError: it cannot be parsed, reads something else than the columns, uses what is
+            not on the allow-list, or is a value and not a condition.
     """
     tree = _parsed(text, location)
     for node in tree.walk():
-        if not isinstance(node, _ALLOWED):
+        if not is_allowed(node):
             raise PredicateError(
-                f"{type(node).__name__} is not allowed in a row predicate",
+                f"{_called(node)} is not allowed in a row predicate",
                 location=location,
                 received=node.sql(dialect="duckdb"),
                 allowed="columns, literals, comparisons, AND/OR/NOT, arithmetic, CASE, LIKE, "
-                "regexp_matches, and simple text and number functions",
-                action="write the rule as a `sql` metric, or compute the value upstream",
+                "regexp_matches, and the functions for numbers, texts, times and arrays that "
+                "docs/checks.md lists",
+                action=advice(node),
             )
-    used = []
-    for column in tree.find_all(exp.Column):
-        if column.table or column.name not in columns:
-            raise PredicateError(
-                f"the predicate reads {column.sql()!r}, which is no column of the table",
-                location=location,
-                received=text,
-                allowed=", ".join(columns),
-                action=did_you_mean(column.name, columns),
-            )
-        used.append(column.name)
-    sql = tree.sql(dialect="duckdb", identify=True, comments=False)
+    used = [_known_column(column, columns, text, location) for column in tree.find_all(exp.Column)]
+    if not is_condition(tree, columns):
+        raise PredicateError(
+            "the predicate is a value, not a condition",
+            location=location,
+            received=text,
+            allowed="what is true or false for a row",
+            action="compare it with something, such as `... > 0`",
+        )
+    sql = as_written_for_duckdb(tree).sql(dialect="duckdb", identify=True, comments=False)
     return sql, tuple(dict.fromkeys(used))
+
+
+def predicate_problem(text: str, columns: Columns) -> str:
+    """What is wrong with a predicate, in a sentence; "" where nothing is."""
+    try:
+        checked_predicate(text, columns, None)
+    except PredicateError as error:
+        return error.problems[0].message
+    return ""
+
+
+def _called(node: exp.Expr) -> str:
+    return f"{node.name}()" if isinstance(node, exp.Anonymous) else type(node).__name__
+
+
+def _known_column(
+    column: exp.Column, columns: Columns, text: str, location: Location | None
+) -> str:
+    """The table's column that a reference reads, or reads a part of."""
+    path = path_of(column)
+    is_known = path[0] in columns and (
+        len(path) == 1 or (isinstance(columns, Mapping) and property_at(path, columns) is not None)
+    )
+    if not is_known:
+        raise PredicateError(
+            f"the predicate reads {column.sql()!r}, which is no column of the table",
+            location=location,
+            received=text,
+            allowed=", ".join(columns),
+            action=did_you_mean(column.name, columns),
+        )
+    return path[0]
 
 
 def checked_query(text: str, location: Location | None, column: str | None = None) -> str:

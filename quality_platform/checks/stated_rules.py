@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from quality_platform.checks.contract_values import comparable, kinds_allowed
 from quality_platform.checks.expectation_kinds import SCHEMA_TYPES, named_columns
+from quality_platform.checks.nested import Place, place_of
 from quality_platform.checks.specs import (
     NONE_ALLOWED,
     Claim,
     Expectation,
     InSet,
     Matches,
+    Nested,
     Note,
     NotMissing,
     NotNull,
@@ -24,6 +28,7 @@ from quality_platform.checks.specs import (
     SqlMetric,
     Threshold,
     Unique,
+    When,
 )
 from quality_platform.checks.sql_guard import checked_predicate, checked_query
 from quality_platform.contracts.models import QualityRule, SchemaObject
@@ -36,13 +41,6 @@ _ARGUMENTS = {
     "invalidValues": ("validValues", "pattern"),
     "duplicateValues": ("properties",),
 }
-_VALUE_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float, str),
-}
-"""Types of values that can be compared with a column; YAML reads `NO` and `007` unlike a person."""
 
 
 def stated_claim(rule: QualityRule, table: SchemaObject) -> Claim:
@@ -52,15 +50,54 @@ def stated_claim(rule: QualityRule, table: SchemaObject) -> Claim:
         ContractError: it is incomplete, contradicts itself, or names what is not there.
         PredicateError: its SQL is not allowed.
     """
-    match rule.entry.get("type", "library"):
+    kind = rule.entry.get("type", "library")
+    if "rowPredicate" in rule.custom and kind != "text":
+        raise ContractError(
+            f"a rule of type {kind} takes no rowPredicate",
+            location=rule.location,
+            field="customProperties",
+            allowed="type: text",
+            action="make it a rule of its own, or use rowCondition to narrow the rows judged",
+        )
+    claim = _unconditional(rule, table, kind)
+    condition = rule.custom.get("rowCondition")
+    return claim if condition is None else _conditional(claim, rule, table, condition)
+
+
+def _unconditional(rule: QualityRule, table: SchemaObject, kind: str) -> Claim:
+    match kind:
         case "library":
             return _library_claim(rule, table)
         case "sql":
-            return SqlMetric(checked_query(rule.entry["query"], rule.location, rule.column))
+            return _metric_claim(rule, table)
         case "custom":
             return _engine_claim(rule, table)
         case _:
             return _text_claim(rule, table)
+
+
+def _conditional(claim: Claim, rule: QualityRule, table: SchemaObject, written: object) -> Claim:
+    """The claim about those rows alone for which a condition is true."""
+    condition, columns = _predicate(written, "rowCondition", rule, table)
+    match claim:
+        case Unique() | RowCount():
+            return replace(claim, where=condition)
+        case NotNull() | NotMissing() | InSet() | Matches() | Satisfies() | Nested():
+            return When(condition, columns, claim)
+        case _:
+            raise ContractError(
+                "this kind of rule takes no rowCondition",
+                location=rule.location,
+                field="customProperties",
+                allowed="library rules, and texts with a rowPredicate",
+                action="say it in the query or the implementation",
+            )
+
+
+def _metric_claim(rule: QualityRule, table: SchemaObject) -> SqlMetric:
+    if rule.column is not None:
+        require_column(rule.column, table, rule.location)
+    return SqlMetric(checked_query(rule.entry["query"], rule.location, rule.column))
 
 
 def stated_threshold(rule: QualityRule, claim: Claim) -> Threshold:
@@ -86,18 +123,26 @@ def stated_threshold(rule: QualityRule, claim: Claim) -> Threshold:
 
 
 def require_column(column: str, table: SchemaObject, location: Location) -> None:
-    """Refuses a column that the table has not.
+    """Refuses a column that the table has not, and a part of one.
 
     Raises:
         ContractError: there is no such column.
     """
-    if column not in table.column_names:
+    if column in table.column_names:
+        return
+    if place_of(column, table) is not None:
         raise ContractError(
-            f"the rule names the column {column!r}, which the contract does not have",
+            f"{column!r} is a part of a column: this kind of rule is about whole columns",
             location=location,
             allowed=", ".join(table.column_names),
-            action=did_you_mean(column, table.column_names),
+            action="make it a column of its own, or use a library rule of the property",
         )
+    raise ContractError(
+        f"the rule names the column {column!r}, which the contract does not have",
+        location=location,
+        allowed=", ".join(table.column_names),
+        action=did_you_mean(column, table.column_names),
+    )
 
 
 def _bounds(rule: QualityRule, operator: Operator) -> tuple[Decimal, ...]:
@@ -133,17 +178,24 @@ def _library_claim(rule: QualityRule, table: SchemaObject) -> Claim:
         return RowCount()
     if metric == "duplicateValues":
         return _unique_claim(rule, table, arguments)
-    if rule.column is None:
+    place = _place(rule, table)
+    if place is None:
         raise ContractError(
             f"the metric {metric} belongs to a property, not to the object",
             location=rule.location,
             action="move the rule under the property's own `quality`",
         )
     if metric == "nullValues":
-        return NotNull(rule.column)
+        return place.claim(NotNull(place.path))
     if metric == "missingValues":
-        return NotMissing(rule.column, _values(rule, table, arguments, "missingValues"))
-    return _valid_values_claim(rule, table, arguments)
+        missing = _values(rule, place, arguments, "missingValues")
+        return place.claim(NotMissing(place.path, missing))
+    return place.claim(_valid_values_claim(rule, place, arguments))
+
+
+def _place(rule: QualityRule, table: SchemaObject) -> Place | None:
+    """What the rule is about; None for the whole object."""
+    return None if rule.column is None else place_of(rule.column, table)
 
 
 def _arguments(rule: QualityRule, metric: str) -> Mapping[str, Any]:
@@ -165,9 +217,7 @@ def _arguments(rule: QualityRule, metric: str) -> Mapping[str, Any]:
 
 
 def _unique_claim(rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any]) -> Unique:
-    if rule.column:
-        return Unique((rule.column,))
-    columns = _list(rule, arguments, "properties")
+    columns = [rule.column] if rule.column else _list(rule, arguments, "properties")
     if not columns:
         raise _incomplete(rule, "duplicateValues of a whole object", "arguments.properties")
     for column in columns:
@@ -176,9 +226,8 @@ def _unique_claim(rule: QualityRule, table: SchemaObject, arguments: Mapping[str
 
 
 def _valid_values_claim(
-    rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any]
+    rule: QualityRule, place: Place, arguments: Mapping[str, Any]
 ) -> InSet | Matches:
-    assert rule.column is not None
     if arguments.keys() >= {"validValues", "pattern"}:
         raise ContractError(
             "invalidValues takes validValues or a pattern",
@@ -188,7 +237,7 @@ def _valid_values_claim(
             action="write two rules",
         )
     if "pattern" not in arguments:
-        return InSet(rule.column, _values(rule, table, arguments, "validValues"))
+        return InSet(place.path, _values(rule, place, arguments, "validValues"))
     if not isinstance(arguments["pattern"], str):
         raise ContractError(
             "the pattern must be text",
@@ -197,31 +246,31 @@ def _valid_values_claim(
             received=arguments["pattern"],
             action="quote it",
         )
-    return Matches(rule.column, arguments["pattern"])
+    return Matches(place.path, arguments["pattern"])
 
 
 def _values(
-    rule: QualityRule, table: SchemaObject, arguments: Mapping[str, Any], key: str
+    rule: QualityRule, place: Place, arguments: Mapping[str, Any], key: str
 ) -> tuple[object, ...]:
-    """The values under a key of the arguments, each of which the column could have."""
+    """The values under a key of the arguments, each in the type of the column."""
     if key not in arguments:
         needed = " or ".join(f"arguments.{name}" for name in _ARGUMENTS[rule.entry["metric"]])
         raise _incomplete(rule, rule.entry["metric"], needed)
-    values = _list(rule, arguments, key)
-    column = table.properties[table.column_names.index(str(rule.column))]
-    fitting = _VALUE_TYPES.get(column.logical_type, (str,))
-    for value in values:
-        is_wrong_truth = isinstance(value, bool) and bool not in fitting
-        if value is not None and (is_wrong_truth or not isinstance(value, fitting)):
+    kind = place.definition.logical_type
+    values = []
+    for value in _list(rule, arguments, key):
+        try:
+            values.append(comparable(value, kind))
+        except ValueError:
             raise ContractError(
-                f"a column of logical type {column.logical_type} cannot have this value",
+                f"a column of logical type {kind} cannot have this value",
                 location=rule.location,
                 field=f"arguments.{key}",
                 received=repr(value),
-                allowed="/".join(kind.__name__ for kind in fitting),
+                allowed=kinds_allowed(kind),
                 action="quote it where it is meant as text: YAML has words of its own for numbers "
                 "and truth values",
-            )
+            ) from None
     return tuple(values)
 
 
@@ -240,6 +289,8 @@ def _engine_claim(rule: QualityRule, table: SchemaObject) -> Claim:
         case "greatexpectations":
             return _expectation(rule, table, _definition(rule))
         case "soda":
+            if rule.column is not None:
+                require_column(rule.column, table, rule.location)
             return SodaCheck(_definition(rule), rule.column)
         case _:
             raise ContractError(
@@ -294,11 +345,17 @@ def _text_claim(rule: QualityRule, table: SchemaObject) -> Claim:
     predicate = rule.custom.get("rowPredicate")
     if predicate is None:
         return Note(rule.entry.get("description") or "")
-    if not isinstance(predicate, str):
-        raise PredicateError(
-            "rowPredicate must be text", location=rule.location, received=predicate
-        )
-    return Satisfies(*checked_predicate(predicate, table.column_names, rule.location))
+    return Satisfies(*_predicate(predicate, "rowPredicate", rule, table))
+
+
+def _predicate(
+    written: object, name: str, rule: QualityRule, table: SchemaObject
+) -> tuple[str, tuple[str, ...]]:
+    """The SQL of a custom property, and the columns that it reads."""
+    if not isinstance(written, str):
+        raise PredicateError(f"{name} must be text", location=rule.location, received=written)
+    columns = {column.name: column for column in table.properties}
+    return checked_predicate(written, columns, rule.location)
 
 
 def _incomplete(rule: QualityRule, what: str, needed: str) -> ContractError:

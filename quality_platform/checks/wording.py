@@ -6,24 +6,55 @@ from collections.abc import Sequence
 
 from quality_platform.checks.specs import (
     CheckSpec,
+    Claim,
     Expectation,
     ForeignKey,
+    HasFormat,
     InRange,
     InSet,
+    ItemCount,
     LengthBetween,
     Matches,
+    MultipleOf,
+    Nested,
     NotMissing,
     NotNull,
+    PropertyCount,
     Satisfies,
     Unique,
+    UniqueItems,
+    When,
 )
 
 _SHOWN_VALUES = 10
 
 
-def reason_text(spec: CheckSpec) -> str:  # noqa: C901, PLR0911 - one case for each kind of claim
+def reason_text(spec: CheckSpec) -> str:
     """What is wrong with a row that breaks the check."""
-    match spec.claim:
+    return _reason(spec.claim) or spec.description or f"breaks {spec.name}"
+
+
+def _reason(claim: Claim) -> str:
+    match claim:
+        case ForeignKey(columns, to_table, to_columns):
+            return f"({', '.join(columns)}) is not in {to_table} ({', '.join(to_columns)})"
+        case Unique(columns, where):
+            among = f" among the rows with {where}" if where else ""
+            return f"another row{among} has the same ({', '.join(columns)})"
+        case Satisfies(predicate, _):
+            return f"not true: {predicate}"
+        case Nested(_, _, inner):
+            return _reason_of_value(inner)
+        case When(condition, _, inner):
+            return f"{_reason(inner)}, where {condition}"
+        case Expectation(kind, _):
+            return f"breaks {kind}"
+        case _:
+            return _reason_of_value(claim)
+
+
+def _reason_of_value(claim: Claim) -> str:  # noqa: C901, PLR0911 - one case for each kind of claim
+    match claim:
         case NotNull(column):
             return f"{column} is NULL"
         case NotMissing(column, values):
@@ -32,21 +63,26 @@ def reason_text(spec: CheckSpec) -> str:  # noqa: C901, PLR0911 - one case for e
             return f"{column} is not one of {_listed(values)}"
         case Matches(column, pattern):
             return f"{column} does not match {pattern}"
+        case HasFormat(column, form):
+            return f"{column} has not the form {form}"
         case InRange(column):
-            return f"{column} is not within {bounds_text(spec.claim)}"
+            return f"{column} is not within {bounds_text(claim)}"
+        case MultipleOf(column, factor):
+            return f"{column} is not a multiple of {factor}"
         case LengthBetween(column, minimum, maximum):
-            high = "∞)" if maximum is None else f"{maximum}]"
-            return f"the length of {column} is not within [{minimum or 0}, {high}"
-        case Satisfies(predicate, _):
-            return f"not true: {predicate}"
-        case ForeignKey(columns, to_table, to_columns):
-            return f"({', '.join(columns)}) is not in {to_table} ({', '.join(to_columns)})"
-        case Unique(columns):
-            return f"another row has the same ({', '.join(columns)})"
-        case Expectation(kind, _):
-            return f"breaks {kind}"
+            return f"the length of {column} is not within {_counts(minimum, maximum)}"
+        case ItemCount(column, minimum, maximum):
+            return f"the number of items of {column} is not within {_counts(minimum, maximum)}"
+        case PropertyCount(column, _, minimum, maximum):
+            return f"the number of values in {column} is not within {_counts(minimum, maximum)}"
+        case UniqueItems(column):
+            return f"{column} has an item twice"
         case _:
-            return spec.description or f"breaks {spec.name}"
+            return ""
+
+
+def _counts(minimum: int | None, maximum: int | None) -> str:
+    return f"[{minimum or 0}, {'∞)' if maximum is None else f'{maximum}]'}"
 
 
 def bounds_text(claim: InRange) -> str:

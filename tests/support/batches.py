@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,21 @@ from quality_platform.checks.specs import (
     ForeignKey,
     InRange,
     InSet,
+    ItemCount,
     LengthBetween,
     Matches,
+    MultipleOf,
+    Nested,
     NotMissing,
     NotNull,
     Operator,
+    PropertyCount,
     Satisfies,
     Scope,
     Severity,
     Threshold,
+    UniqueItems,
+    ValueClaim,
 )
 from quality_platform.errors import Location
 from quality_platform.lake.query import EngineSettings
@@ -73,33 +80,76 @@ def masks_of(
 def breaks(claim: Claim, row: Mapping[str, Any]) -> bool:
     """Whether a row breaks a claim about its values: the definition in plain Python."""
     match claim:
-        case NotNull(column):
-            return row[column] is None
-        case NotMissing(column, values):
-            return row[column] in values
-        case InSet(column, values):
-            return row[column] is not None and row[column] not in values
-        case Matches(column, pattern):
-            return row[column] is not None and re.search(pattern, row[column]) is None
-        case InRange():
-            return _is_outside(claim, row[claim.column])
-        case LengthBetween(column, minimum, maximum):
-            length = None if row[column] is None else len(row[column])
-            return length is not None and not (
-                (minimum or 0) <= length <= (math.inf if maximum is None else maximum)
-            )
+        case Nested(column, steps, inner):
+            return any(_value_breaks(inner, value) for value in _values_at(row[column], steps))
         case Satisfies():
             raise TypeError("a predicate has no definition but its SQL")
+        case _:
+            return _value_breaks(claim, row[claim.column])
+
+
+def _values_at(value: Any, steps: Sequence[str]) -> Iterator[Any]:
+    """The values at the end of a path, of those parents that are there."""
+    if not steps:
+        yield value
+        return
+    if value is None:
+        return
+    ends = {
+        "[]": lambda: value,
+        "{key}": lambda: dict(value),
+        "{value}": lambda: dict(value).values(),
+    }
+    below = ends.get(steps[0], lambda: [value[steps[0]]])()
+    for part in below:
+        yield from _values_at(part, steps[1:])
+
+
+def _value_breaks(claim: ValueClaim, value: Any) -> bool:  # noqa: C901, PLR0911 - one case each
+    match claim:
+        case NotNull():
+            return value is None
+        case NotMissing(_, values):
+            return value in values
+        case _ if value is None:
+            return False
+        case InSet(_, values):
+            return value not in values
+        case Matches(_, pattern):
+            # In RE2 a dollar is the end of the text; in Python also the place before a last newline.
+            return re.search(re.sub(r"\$$", r"\\Z", pattern), value) is None
+        case InRange():
+            return _is_outside(claim, value)
+        case LengthBetween(_, minimum, maximum) | ItemCount(_, minimum, maximum):
+            return not _is_between(len(value), minimum, maximum)
+        case PropertyCount(_, names, minimum, maximum):
+            present = sum(value[name] is not None for name in names)
+            return not _is_between(present, minimum, maximum)
+        case MultipleOf(_, factor):
+            return not _is_multiple(value, factor)
+        case UniqueItems():
+            present = [item for item in value if item is not None]
+            return any(item in present[:n] for n, item in enumerate(present))
         case _:
             raise TypeError(claim)
 
 
-def _is_outside(claim: InRange, value: Any) -> bool:
-    if value is None:
+def _is_between(count: int, minimum: int | None, maximum: int | None) -> bool:
+    return (minimum or 0) <= count <= (math.inf if maximum is None else maximum)
+
+
+def _is_multiple(value: Any, factor: Decimal) -> bool:
+    if not isinstance(value, float):
+        return Fraction(value) % Fraction(factor) == 0
+    if not math.isfinite(value):
         return False
+    nearest = round(Fraction(value) / Fraction(factor))
+    return float(nearest * Fraction(factor)) == value
+
+
+def _is_outside(claim: InRange, value: Any) -> bool:
     if isinstance(value, float) and math.isnan(value):
-        # In SQL's order of numbers, "not a number" is the greatest.
-        return claim.maximum is not None
+        return claim.minimum is not None or claim.maximum is not None
     below = claim.minimum is not None and (
         value <= claim.minimum if claim.exclusive_minimum else value < claim.minimum
     )

@@ -132,8 +132,9 @@ def test_duplicates_of_an_object_name_their_columns(tmp_path: Path):
     ("severity", "expected"),
     [
         ("error", Severity.ERROR),
+        *((word, Severity.ERROR) for word in ("critical", "Blocker", "high", "major")),
         ("warning", Severity.WARNING),
-        ("info", Severity.WARNING),
+        *((word, Severity.WARNING) for word in ("warn", "medium", "minor", "Low", "info")),
         ("WARNING", Severity.WARNING),
     ],
 )
@@ -152,6 +153,37 @@ def test_a_rules_name_dimension_and_description_are_kept(tmp_path: Path):
     assert (spec.name, spec.dimension, spec.description) == ("rows_per_day", "coverage", "Some.")
     assert spec.location is not None
     assert spec.location.line == line_of(text, "rowCount")
+
+
+def test_what_reports_show_of_a_rule_is_kept(tmp_path: Path):
+    rule = (
+        "{id: r1, metric: rowCount, mustBe: 1, businessImpact: ' Orders are lost. ', "
+        "tags: [a, b], scheduler: cron, schedule: 0 20 * * *}"
+    )
+    spec = only(tmp_path, orders(ID, quality=[rule]))
+    assert (spec.impact, spec.tags, spec.id) == ("Orders are lost.", ("a", "b"), "r1")
+    assert spec.schedule == "cron 0 20 * * *"
+
+
+def test_rules_without_names_are_told_apart_by_number_in_the_contracts_order(tmp_path: Path):
+    rules = [f"{{metric: rowCount, mustBe: {n}}}" for n in (1, 2)]
+    rules.insert(1, "{name: table_rowCount_2, metric: rowCount, mustBe: 9}")
+    specs = specs_of(tmp_path, orders(ID, quality=rules))
+    assert {name: str(spec.threshold) for name, spec in specs.items() if "row" in name} == {
+        "table_rowCount": "= 1",
+        "table_rowCount_2": "= 9",
+        "table_rowCount_3": "= 2",
+    }
+
+
+def test_an_implied_check_leaves_its_name_to_a_rule_that_states_it(tmp_path: Path):
+    text = orders(
+        "{name: id, logicalType: integer, required: true}",
+        quality=["{name: id not null, metric: rowCount, mustBe: 1}"],
+    )
+    specs = specs_of(tmp_path, text)
+    assert specs["id_not_null"].claim == RowCount()
+    assert specs["id_not_null_2"].claim == NotNull("id")
 
 
 def test_a_rule_without_a_name_is_called_by_its_id(tmp_path: Path):
@@ -239,11 +271,12 @@ def test_an_expectation_about_two_columns_knows_both(tmp_path: Path):
     assert only(tmp_path, text).columns == ("id", "other")
 
 
-def test_a_soda_check_is_a_gate(tmp_path: Path):
-    definition = "{invalid: {valid_min: -30}}"
+def test_a_soda_check_with_an_allowance_is_a_gate(tmp_path: Path):
+    definition = "{invalid: {valid_min: -30, threshold: {must_be_less_than: 5}}}"
     rule = f"{{type: custom, engine: soda, implementation: {definition}}}"
     spec = only(tmp_path, orders(rule_on(ID, rule)))
-    assert spec.claim == SodaCheck({"invalid": {"valid_min": -30}}, "id")
+    written = {"valid_min": -30, "threshold": {"must_be_less_than": 5}}
+    assert spec.claim == SodaCheck({"invalid": written}, "id")
     assert (spec.name, spec.scope, spec.columns) == ("id_soda", Scope.GATE, ("id",))
 
 

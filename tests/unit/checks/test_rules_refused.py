@@ -77,9 +77,11 @@ def test_a_foreign_key_to_an_object_that_no_table_has_is_told(tmp_path: Path):
 
 
 def test_an_unknown_severity_is_told(tmp_path: Path):
-    problem = refused_rule(tmp_path, "{metric: rowCount, mustBe: 1, severity: warn}")
-    assert (problem.field, problem.received) == ("severity", "warn")
-    assert problem.allowed == "error, warning, info"
+    problem = refused_rule(tmp_path, "{metric: rowCount, mustBe: 1, severity: warnings}")
+    assert (problem.field, problem.received) == ("severity", "warnings")
+    assert problem.allowed == (
+        "error, critical, blocker, high, major, warning, warn, medium, minor, low, info"
+    )
     assert problem.action == "did you mean 'warning'?"
 
 
@@ -156,16 +158,9 @@ def test_two_checks_of_one_name_are_both_told(tmp_path: Path):
     }
 
 
-def test_a_rule_cannot_have_the_name_of_an_implied_check(tmp_path: Path):
-    text = orders(
-        "{name: id, logicalType: integer, required: true}",
-        quality=["{name: id not null, metric: rowCount, mustBe: 1}"],
-    )
-    problems = problems_of(ContractError, lambda: specs_of(tmp_path, text))
-    assert {place(problem)[1] for problem in problems} == {
-        line_of(text, "name: id,"),
-        line_of(text, "id not null"),
-    }
+def test_a_rule_cannot_have_the_name_of_the_check_that_every_table_has(tmp_path: Path):
+    problem = refused_rule(tmp_path, "{name: conforms to schema, metric: rowCount, mustBe: 1}")
+    assert problem.message == "two checks of this table are called 'conforms_to_schema'"
 
 
 @pytest.mark.parametrize("name", ["!!!", " ", "___"])
@@ -254,6 +249,9 @@ def test_arguments_that_a_metric_cannot_use_are_told(
         (ID, "[1, a]", "'a'"),
         ("{name: b, logicalType: boolean}", "[1]", "1"),
         ("{name: d, logicalType: date}", "[20200101]", "20200101"),
+        ("{name: d, logicalType: date}", "['2021-02-29']", "'2021-02-29'"),
+        ("{name: t, logicalType: timestamp}", "['yesterday']", "'yesterday'"),
+        ("{name: n, logicalType: number}", "['1,5']", "'1,5'"),
     ],
 )
 @pytest.mark.parametrize(
@@ -294,11 +292,48 @@ def test_a_bound_that_cannot_be_judged_is_told(tmp_path: Path, bound: str, messa
         ("id >", "not valid SQL"),
         ("id IN (SELECT 1)", "Subquery is not allowed in a row predicate"),
         ("5", "rowPredicate must be text"),
+        ("id + 1", "the predicate is a value, not a condition"),
+        ("name", "the predicate is a value, not a condition"),
     ],
 )
 def test_a_predicate_that_is_not_allowed_is_told(tmp_path: Path, predicate: str, message: str):
     rule = f"{{type: text, customProperties: [{{property: rowPredicate, value: {predicate}}}]}}"
     assert refused_rule(tmp_path, rule).message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "metric: rowCount, mustBe: 1",
+        "type: sql, query: 'SELECT 1', mustBe: 1",
+        "type: custom, engine: soda, implementation: {row_count: {}}",
+    ],
+)
+def test_a_predicate_in_a_rule_of_another_type_is_told(tmp_path: Path, rule: str):
+    custom = "customProperties: [{property: rowPredicate, value: id > 0}]"
+    problem = refused_rule(tmp_path, f"{{{rule}, {custom}}}")
+    assert "takes no rowPredicate" in problem.message
+    assert problem.allowed == "type: text"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "type: text, description: Be kind.",
+        "type: sql, query: 'SELECT 1', mustBe: 1",
+        "type: custom, engine: soda, implementation: {row_count: {}}",
+    ],
+)
+def test_a_condition_for_a_rule_that_cannot_have_one_is_told(tmp_path: Path, rule: str):
+    custom = "customProperties: [{property: rowCondition, value: id > 0}]"
+    problem = refused_rule(tmp_path, f"{{{rule}, {custom}}}")
+    assert problem.message == "this kind of rule takes no rowCondition"
+
+
+def test_a_condition_that_is_no_condition_is_told(tmp_path: Path):
+    custom = "customProperties: [{property: rowCondition, value: id + 1}]"
+    problem = refused_rule(tmp_path, f"{{metric: rowCount, mustBe: 1, {custom}}}")
+    assert problem.message == "the predicate is a value, not a condition"
 
 
 def test_a_query_that_reads_other_tables_is_told(tmp_path: Path):
