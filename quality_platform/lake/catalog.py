@@ -109,11 +109,23 @@ class Lake:
         Raises:
             TableSchemaError: there is one, and its columns differ from the schema.
         """
-        table = self.find_table(identifier) or self._create(identifier, schema, properties or {})
+        table = self.find_table(identifier) or self.create_table(
+            identifier, schema, properties or {}
+        )
         _require_same_columns(identifier, schema, table.schema().as_arrow())
         return table
 
-    def _create(self, identifier: str, schema: pa.Schema, properties: Mapping[str, str]) -> Table:
+    def create_table(
+        self,
+        identifier: str,
+        schema: pa.Schema,
+        properties: Mapping[str, str],
+        location: str | None = None,
+    ) -> Table:
+        """Makes the table, in a folder named after it where no `location` is given.
+
+        Where another process was faster, the table is the one that it made.
+        """
         namespace = identifier.rpartition(".")[0]
         with translated(self):
             # The second error is the database's, when another process was faster just now.
@@ -121,7 +133,7 @@ class Lake:
                 self.catalog.create_namespace(namespace)
             try:
                 return self.catalog.create_table(
-                    identifier, schema, properties={**TABLE_PROPERTIES, **properties}
+                    identifier, schema, location, properties={**TABLE_PROPERTIES, **properties}
                 )
             except TableAlreadyExistsError:
                 return self.catalog.load_table(identifier)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quality_platform.checks.predicate_language import INSTANT
 from quality_platform.errors import EngineError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+_INTERRUPT_EVERY = 0.05
+
+
 @dataclass(frozen=True)
 class EngineSettings:
-    """Limits of one session: megabytes of memory (the rest spills to disk), and threads."""
+    """Limits of one session: megabytes of memory, threads, and seconds for one check.
+
+    What does not fit into the memory spills to disk; None sets no limit of time.
+    """
 
     memory_limit_mb: int = 512
     threads: int = 2
+    check_timeout_seconds: float | None = None
 
 
 @contextmanager
@@ -45,6 +54,8 @@ def duckdb_session(settings: EngineSettings) -> Iterator[DuckDBPyConnection]:
         try:
             with engine_errors():
                 connection.execute("SET TimeZone = 'UTC'")
+                # The present of all statements: a load judges batch after batch.
+                connection.execute(f"SET VARIABLE {INSTANT} = now()")
                 yield connection
         finally:
             connection.close()
@@ -59,6 +70,51 @@ def engine_errors() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise EngineError(f"DuckDB: {error}") from error
+
+
+@contextmanager
+def time_limit(
+    connection: DuckDBPyConnection, seconds: float | None
+) -> Iterator[threading.Event | None]:
+    """Interrupts what the connection runs once the seconds are over; None sets no limit.
+
+    Gives an event that is set from then on: who swallows DuckDB's exceptions can ask it.
+
+    Raises:
+        EngineError: a statement was interrupted.
+    """
+    import duckdb
+
+    if seconds is None:
+        yield None
+        return
+    done, expired = threading.Event(), threading.Event()
+    arguments = (connection, seconds, done, expired)
+    timer = threading.Thread(target=_interrupt_late, args=arguments, daemon=True)
+    timer.start()
+    try:
+        yield expired
+    except (duckdb.Error, EngineError) as error:
+        if expired.is_set():
+            raise EngineError(
+                f"took longer than {seconds:g} s and was stopped",
+                action="raise engine.check_timeout_seconds, or make the check cheaper",
+            ) from error
+        raise
+    finally:
+        done.set()
+        timer.join()
+
+
+def _interrupt_late(
+    connection: DuckDBPyConnection, seconds: float, done: threading.Event, expired: threading.Event
+) -> None:
+    if done.wait(seconds):
+        return
+    expired.set()
+    # An interrupt stops one statement only, and there may be more to come.
+    while not done.wait(_INTERRUPT_EVERY):
+        connection.interrupt()
 
 
 def shut(connection: DuckDBPyConnection, files: Iterable[str]) -> None:

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IcebergType,
+    IntegerType,
+    ListType,
+    LongType,
+    MapType,
+    StringType,
+    StructType,
+    TimestampType,
+    TimestamptzType,
+    TimeType,
+    UUIDType,
+)
 
-from quality_platform.errors import TableNotFoundError
+from quality_platform.errors import TableNotFoundError, TableSchemaError
 from quality_platform.lake.position import Position
+from quality_platform.lake.query import EngineSettings, duckdb_session, quote_identifier
+from quality_platform.lake.table_files import FileColumn, TableFiles, read_parquet
+
+BATCH_ROWS = 16384
+"""Rows of a batch that DuckDB gives."""
+
+_DUCKDB_TYPES: dict[type[IcebergType], str] = {
+    BooleanType: "BOOLEAN",
+    IntegerType: "INTEGER",
+    LongType: "BIGINT",
+    FloatType: "FLOAT",
+    DoubleType: "DOUBLE",
+    DateType: "DATE",
+    TimeType: "TIME",
+    TimestampType: "TIMESTAMP",
+    TimestamptzType: "TIMESTAMP WITH TIME ZONE",
+    StringType: "VARCHAR",
+    UUIDType: "UUID",
+}
 
 
 def local_path(uri: str) -> str:
@@ -44,12 +84,39 @@ def published_snapshot(table: Table | None) -> Snapshot | None:
     return snapshot_of(table)
 
 
-def files_of(table: Table, snapshot_id: int | None) -> list[str]:
-    """The data files of a snapshot, as paths or URIs that DuckDB and pyarrow open; [] for None."""
+def files_of(table: Table, snapshot_id: int | None) -> TableFiles:
+    """The data files of a snapshot, as paths or URIs that DuckDB and pyarrow open; none for None.
+
+    They are read with the table's columns of today, whatever the columns were when the snapshot was
+    made.
+    """
     if snapshot_id is None:
-        return []
+        return TableFiles()
     tasks = table.scan(snapshot_id=snapshot_id).plan_files()
-    return [local_path(task.file.file_path) for task in tasks]
+    return TableFiles(
+        tuple(local_path(task.file.file_path) for task in tasks),
+        _columns(table.schema()) if len(table.schemas()) > 1 else (),
+    )
+
+
+def _columns(schema: Schema) -> tuple[FileColumn, ...]:
+    return tuple(FileColumn(f.field_id, f.name, _duckdb_type(f.field_type)) for f in schema.fields)
+
+
+def _duckdb_type(kind: IcebergType) -> str:
+    """Iceberg's type in DuckDB's words; all other types hold bytes."""
+    match kind:
+        case DecimalType():
+            return f"DECIMAL({kind.precision},{kind.scale})"
+        case StructType():
+            fields = [(quote_identifier(f.name), _duckdb_type(f.field_type)) for f in kind.fields]
+            return f"STRUCT({', '.join(f'{name} {kind}' for name, kind in fields)})"
+        case ListType():
+            return f"{_duckdb_type(kind.element_type)}[]"
+        case MapType():
+            return f"MAP({_duckdb_type(kind.key_type)}, {_duckdb_type(kind.value_type)})"
+        case _:
+            return _DUCKDB_TYPES.get(type(kind), "BLOB")
 
 
 def added_files_of(table: Table, snapshot: Snapshot) -> list[str]:
@@ -66,19 +133,66 @@ def added_files_of(table: Table, snapshot: Snapshot) -> list[str]:
 
 
 def batches_of(
-    table: Table,
-    snapshot_id: int | None,
-    *,
-    columns: Sequence[str] = ("*",),
-    row_filter: str = "",
+    table: Table, snapshot_id: int | None, *, columns: Sequence[str] = ("*",)
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a snapshot in batches; nothing for None. `row_filter` is pyiceberg's."""
+    """The rows of a snapshot in batches, with the table's columns of today; nothing for None.
+
+    Raises:
+        TableSchemaError: the table has no such column.
+    """
+    require_columns(table, columns)
     if snapshot_id is None:
         return
-    scan = table.scan(snapshot_id=snapshot_id, selected_fields=tuple(columns))
-    if row_filter:
-        scan = scan.filter(row_filter)
-    yield from scan.to_arrow_batch_reader()
+    # A scan of its own would give the columns that the table had when the snapshot was made.
+    schema = table.schema() if "*" in columns else table.schema().select(*columns)
+    target = schema.as_arrow()
+    misread = any(_is_misread(column.field_type) for column in schema.fields)
+    read = _by_duckdb if misread else _by_pyiceberg
+    for batch in read(table, snapshot_id, schema):
+        yield batch.cast(target)
+
+
+def require_columns(table: Table, columns: Iterable[str]) -> None:
+    """Checks that the table has these columns; `*` stands for all that it has.
+
+    Raises:
+        TableSchemaError: it lacks one: its contract has changed since its last load.
+    """
+    missing = [name for name in columns if name not in ("*", *table.schema().column_names)]
+    if missing:
+        raise TableSchemaError(
+            f"{'.'.join(table.name())} has no column {missing[0]!r} yet",
+            received=", ".join(missing),
+            allowed=table.schema().as_arrow().names,
+            action="run the table: its next load brings it up to its contract",
+        )
+
+
+def _by_pyiceberg(table: Table, snapshot_id: int, schema: Schema) -> Iterator[pa.RecordBatch]:
+    tasks = table.scan(snapshot_id=snapshot_id).plan_files()
+    scan = ArrowScan(table.metadata, table.io, schema, AlwaysTrue())
+    yield from scan.to_record_batches(tasks)
+
+
+def _by_duckdb(table: Table, snapshot_id: int, schema: Schema) -> Iterator[pa.RecordBatch]:
+    files = files_of(table, snapshot_id)
+    if not files:
+        return
+    names = ", ".join(quote_identifier(column.name) for column in schema.fields)
+    with duckdb_session(EngineSettings()) as connection:
+        rows = connection.sql(f"SELECT {names} FROM {read_parquet(files)}")
+        yield from rows.to_arrow_reader(BATCH_ROWS)
+
+
+def _is_misread(kind: IcebergType) -> bool:
+    """Whether pyiceberg (0.12) reads NULL as an empty list or map: where it rebuilds the items."""
+    match kind:
+        case StructType():
+            return any(_is_misread(field.field_type) for field in kind.fields)
+        case ListType():
+            return isinstance(kind.element_type, StructType) or _is_misread(kind.element_type)
+        case _:
+            return isinstance(kind, MapType)
 
 
 def rows_of(snapshot: Snapshot | None) -> int:

@@ -1,0 +1,100 @@
+"""The results of a contract's checks for other programs: JSON and JUnit XML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from quality_platform.checks.results import CheckResult, Verdict
+from quality_platform.checks.specs import CheckSpec, Scope
+from quality_platform.flows.check_data import CheckReport
+
+
+def as_json(report: CheckReport) -> dict[str, Any]:
+    """The report as plain values for `json.dumps(..., default=str)`.
+
+    Numbers that must keep their digits (values, thresholds) are texts.
+    """
+    return {
+        "contract": {
+            "id": report.contract.id,
+            "version": report.contract.version,
+            "file": str(report.contract.path),
+            "object": report.object.name,
+        },
+        "data": report.data,
+        "rows": report.rows,
+        "bad_rows": report.bad_rows,
+        "verdict": report.verdict.value,
+        "checks": [_result(result) for result in report.results],
+        "skipped": [spec.name for spec in report.skipped],
+        "notes": [{"name": spec.name, "text": spec.description} for spec in report.notes],
+    }
+
+
+def _result(result: CheckResult) -> dict[str, Any]:
+    spec = result.spec
+    return {
+        "name": spec.name,
+        "verdict": result.verdict.value,
+        "severity": spec.severity.value,
+        "scope": spec.scope.value,
+        "dimension": spec.dimension,
+        "columns": list(spec.columns),
+        "description": spec.description,
+        "location": str(spec.location or ""),
+        "threshold": str(spec.threshold) if spec.scope is Scope.GATE else "",
+        "rows": result.rows,
+        "broken_rows": result.count,
+        "share": result.share,
+        "value": None if result.value is None else str(result.value),
+        "message": result.message,
+        "sample": list(result.sample),
+    }
+
+
+def write_junit(report: CheckReport, path: Path) -> None:
+    """Writes JUnit XML: a test suite for the object, a test case for each check.
+
+    A check that could not run is an error, a failed one a failure; warnings are cases that passed
+    with an output. Format: https://github.com/testmoapp/junitxml
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    suite = TestSuite(f"{report.contract.id}.{report.object.name}")
+    suite.add_property("contract.version", report.contract.version)
+    suite.add_property("data", report.data)
+    suite.add_property("rows", str(report.rows))
+    suite.add_property("bad_rows", str(report.bad_rows))
+    for result in report.results:
+        suite.add_testcase(_test_case(report, result.spec, result))
+    for spec in report.skipped:
+        suite.add_testcase(_test_case(report, spec, None))
+    document = JUnitXml("quality-platform check")
+    document.add_testsuite(suite)
+    document.update_statistics()
+    document.write(str(path), pretty=True)
+
+
+def _test_case(report: CheckReport, spec: CheckSpec, result: CheckResult | None) -> TestCase:
+    case = TestCase(spec.name, classname=f"{report.contract.id}.{report.object.name}")
+    if result is None:
+        case.result = [Skipped("asked not to run")]
+        return case
+    if result.verdict is Verdict.ERROR:
+        case.result = [Error(result.message, "error")]
+    elif result.verdict is Verdict.FAIL:
+        case.result = [Failure(finding(result), spec.dimension or "failure")]
+    elif result.verdict is Verdict.WARN:
+        case.system_out = f"warning: {finding(result)}"
+    return case
+
+
+def finding(result: CheckResult) -> str:
+    """What was found, in one line, without a value of any row."""
+    count = "" if result.count is None else f"{result.count:,} of {result.rows:,} rows"
+    parts = [part for part in (count, result.message, result.spec.description) if part]
+    return "; ".join(parts)
