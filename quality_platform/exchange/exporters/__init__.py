@@ -1,0 +1,1 @@
+"""Contracts in other formats, one module for each format."""

@@ -1,0 +1,1 @@
+"""Other formats as ODCS documents, one module for each format."""
