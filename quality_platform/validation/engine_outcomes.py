@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from numbers import Number
@@ -36,6 +37,28 @@ class EngineOutcome:
 def could_not_run(name: str, rows: int, error: str) -> EngineOutcome:
     """The outcome of a check that the engine could not run: never a pass."""
     return EngineOutcome(name=name, passed=False, rows=rows, error=one_line(error) or "no reason")
+
+
+def without_values(text: str, known: str) -> str:
+    """An engine's message without values of the data: what it quotes or could not parse, numbers.
+
+    What `known` has (the check's own definition, the columns' names) is kept, and so are the names
+    of types and operators.
+    """
+    text = re.sub(r"(\b(?:parse|format|literal)\b[^:'\"]{0,40}: )[^'\"]+$", r"\1…", text)
+    quoted = re.sub(r"'[^']*'|\"[^\"]*\"", lambda m: _shown(m[0], m[0][1:-1], known), text)
+    return re.sub(r"(?<![\w.])[-+]?\d[\d.,:eE+-]*", lambda m: _shown(m[0], m[0], known), quoted)
+
+
+def _shown(fragment: str, value: str, known: str) -> str:
+    """The fragment where nothing is hidden by hiding it; an ellipsis for what may be a value."""
+    return fragment if not value or value in known or _TECHNICAL.fullmatch(value) else "…"
+
+
+_TECHNICAL = re.compile(
+    r"[<>=!+*/%-]+|str|u?int\d*|float\d*|bool|bytes|date|datetime|datetime\.date|NoneType|NAType|"
+    r"decimal\.Decimal|Decimal|Timestamp|large_string|string|double|object|[A-Z]+(_[A-Z]+)*"
+)
 
 
 def one_line(text: str) -> str:

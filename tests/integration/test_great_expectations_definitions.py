@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from quality_platform.checks.expectation_kinds import (
+    PANDAS_ONLY_TYPES,
     ROW_TYPES,
     RUNNABLE_TYPES,
     SQL_ONLY_TYPES,
@@ -103,8 +104,8 @@ def test_the_names_known_without_the_library_are_those_of_its_registry() -> None
         except MetricProviderError:
             not_on_pandas.add(name)
 
-    assert names == RUNNABLE_TYPES | SQL_ONLY_TYPES
-    assert of_rows == ROW_TYPES | (TYPE_TYPES & of_rows) | not_on_pandas
+    assert names == RUNNABLE_TYPES | SQL_ONLY_TYPES | PANDAS_ONLY_TYPES
+    assert of_rows == ROW_TYPES | ((TYPE_TYPES | PANDAS_ONLY_TYPES) & of_rows) | not_on_pandas
     assert not_on_pandas == SQL_ONLY_TYPES & of_rows
 
 
@@ -178,8 +179,22 @@ def test_a_claim_of_another_kind_is_refused() -> None:
         ("expect_column_to_exist", {"column": "a"}, (EVERY_COLUMN,)),
         (
             "expect_column_values_to_be_null",
-            {"column": "a", "row_condition": {"type": "nullity"}},
-            (EVERY_COLUMN,),
+            {"column": "a", "row_condition": {"type": "nullity", "column": {"name": "b"}}},
+            ("a", "b"),
+        ),
+        (
+            "expect_column_values_to_be_null",
+            {
+                "column": "a",
+                "row_condition": {
+                    "type": "or",
+                    "conditions": [
+                        {"type": "nullity", "column": {"name": "b"}},
+                        {"type": "and", "conditions": [{"column": {"name": "c"}}]},
+                    ],
+                },
+            },
+            ("a", "b", "c"),
         ),
     ],
 )
