@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from shutil import which
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,10 +15,13 @@ from rich.table import Table
 from quality_platform.checks.results import CheckResult, Verdict
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
-from quality_platform.flows.platform import ContractedTable
-from quality_platform.flows.run_platform import StepOutcome
-from quality_platform.flows.table_status import TableStatus
 from quality_platform.quarantine.records import BROKEN_RULES
+
+if TYPE_CHECKING:
+    from quality_platform.flows.check_data import CheckReport
+    from quality_platform.flows.contracted_tables import ContractedTable
+    from quality_platform.flows.run_platform import StepOutcome
+    from quality_platform.flows.table_status import TableStatus
 
 _COLOURS = {Verdict.WARN: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "bold red"}
 
@@ -177,6 +180,54 @@ def _program() -> str:
     """The command as this shell would find it: by name, or by the path that was called."""
     name = "quality-platform"
     return name if which(name) or not sys.argv[0].endswith(name) else sys.argv[0]
+
+
+def print_check_report(console: Console, report: CheckReport) -> None:
+    """Prints every check of a contract on some data, and rows that break those that failed."""
+    title = f"{report.contract.id} {report.contract.version} on {report.data}"
+    table = _plain_table(escape(title), "check")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("broken rows", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for result in report.results:
+        colour = _COLOURS.get(result.verdict, "green")
+        table.add_row(
+            result.spec.name,
+            f"[{colour}]{result.verdict.value}[/{colour}]",
+            "" if result.count is None else f"{result.count:,}",
+            f"{result.share:.2%}" if result.share else "",
+            escape(result.message or _told(result)),
+        )
+    console.print(table)
+    for result in report.results:
+        if result.verdict is not Verdict.PASS and result.sample:
+            _print_sample(console, result)
+    _print_totals(console, report)
+
+
+def _told(result: CheckResult) -> str:
+    return "" if result.verdict is Verdict.PASS else result.spec.description
+
+
+def _print_sample(console: Console, result: CheckResult) -> None:
+    console.print(f"\n[bold]{result.spec.name}[/bold]: some of the rows")
+    for row in result.sample:
+        cells = "  ".join(f"{name}={value}" for name, value in row.items())
+        console.print(f"  {escape(cells)}", soft_wrap=True)
+
+
+def _print_totals(console: Console, report: CheckReport) -> None:
+    named = ((Verdict.PASS, "passed"), (Verdict.WARN, "warned"), (Verdict.FAIL, "failed"))
+    parts = [f"{report.count(verdict)} {word}" for verdict, word in named]
+    if errors := report.count(Verdict.ERROR):
+        parts.append(f"{errors} could not run")
+    if report.skipped:
+        parts.append(f"{len(report.skipped)} skipped")
+    console.print(
+        f"\n{report.rows:,} rows, {report.bad_rows:,} of them would be quarantined; "
+        f"{len(report.results)} checks: {', '.join(parts)}"
+    )
 
 
 def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:

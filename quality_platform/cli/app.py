@@ -8,6 +8,10 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from quality_platform.cli.check import check
+from quality_platform.cli.diff import diff
+from quality_platform.cli.docs import docs
+from quality_platform.cli.exchange import export_contract, import_contract
 from quality_platform.cli.lint import lint
 from quality_platform.cli.options import ERROR
 from quality_platform.cli.runs import launch, run
@@ -21,8 +25,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, launch, lint, status, quarantine):
+for command in (run, launch, lint, check, status, quarantine, docs, diff):
     app.command()(command)
+# Python keeps these words for itself, so that the functions have longer names.
+app.command("import")(import_contract)
+app.command("export")(export_contract)
 
 
 def main() -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from quality_platform.cli.options import ERROR, RunnerOption
-from quality_platform.flows.platform import Platform, open_platform
+from quality_platform.errors import Problem
+
+if TYPE_CHECKING:
+    from quality_platform.flows.platform import Platform
 
 
 def lint(
+    contracts: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Contract files; all of the runner file, and itself, by default."),
+    ] = None,
     runner: RunnerOption = None,
     engines: Annotated[
         bool,
@@ -22,34 +31,63 @@ def lint(
         ),
     ] = False,
 ) -> None:
-    """Check runner.yaml and every contract that it names, without touching any data."""
-    platform = open_platform(runner)
-    problems = _engine_problems(platform) if engines else []
+    """Check contracts, or runner.yaml and every contract that it names, without any data.
+
+    Exit code 0: no problems (hints do not count); 2: problems.
+    """
+    from quality_platform.flows.platform import open_platform
+
     console = Console()
-    for problem in problems:
-        console.print(f"[red]✗[/red] {escape(problem)}", soft_wrap=True)
-    tables, views = len(platform.tables), len(platform.feature_tables)
-    contracted = [*platform.tables.values(), *platform.feature_tables.values()]
-    checks = sum(len(table.all_checks) for table in contracted)
-    if problems:
+    if contracts:
+        found = [_lint_file(console, path, engines=engines) for path in contracts]
+    else:
+        found = [_lint_platform(console, open_platform(runner), engines=engines)]
+    if not all(found):
         raise typer.Exit(ERROR)
-    console.print(
-        f"[green]✓[/green] {platform.runner.document.path.name}: {tables} tables, "
-        f"{views} feature views, {checks} checks, no problems"
-    )
 
 
-def _engine_problems(platform: Platform) -> list[str]:
-    from quality_platform.checks.specs import Expectation, SodaCheck
-    from quality_platform.validation import great_expectations_engine, soda_engine
+def _lint_file(console: Console, path: Path, *, engines: bool) -> bool:
+    """Whether the contract has no problem."""
+    from quality_platform.flows.lint_contract import lint_contract
 
-    validators = {
-        Expectation: great_expectations_engine.validate_definition,
-        SodaCheck: soda_engine.validate_definition,
-    }
-    return [
-        f"{spec.location}: {spec.name}: {problem}"
-        for table in [*platform.tables.values(), *platform.feature_tables.values()]
-        for spec in table.checks
-        if (validate := validators.get(type(spec.claim))) and (problem := validate(spec))
-    ]
+    report = lint_contract(path, engines=engines)
+    _print_problems(console, report.problems, report.hints)
+    if not report.problems:
+        noun = "object" if report.objects == 1 else "objects"
+        console.print(
+            f"[green]✓[/green] {escape(str(path))}: {report.objects} {noun}, "
+            f"{report.checks} checks, no problems",
+            soft_wrap=True,
+        )
+    return not report.problems
+
+
+def _lint_platform(console: Console, platform: Platform, *, engines: bool) -> bool:
+    """Whether the platform has no problem."""
+    from quality_platform.flows.lint_contract import engine_problems, rule_problems
+
+    problems: list[Problem] = []
+    hints: dict[Problem, None] = {}
+    contracted = [*platform.tables.values(), *platform.feature_tables.values()]
+    for table in contracted:
+        problems += rule_problems(table.checks, table.schema)
+        problems += engine_problems(table.checks) if engines else ()
+        hints |= dict.fromkeys(table.contract.hints)
+    _print_problems(console, problems, list(hints))
+    checks = sum(len(table.all_checks) for table in contracted)
+    if not problems:
+        console.print(
+            f"[green]✓[/green] {platform.runner.document.path.name}: "
+            f"{len(platform.tables)} tables, {len(platform.feature_tables)} feature views, "
+            f"{checks} checks, no problems"
+        )
+    return not problems
+
+
+def _print_problems(
+    console: Console, problems: Sequence[Problem], hints: Sequence[Problem]
+) -> None:
+    for problem in problems:
+        console.print(f"[red]✗[/red] {escape(str(problem))}", soft_wrap=True)
+    for hint in hints:
+        console.print(f"[yellow]hint[/yellow] {escape(str(hint))}", soft_wrap=True)

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from quality_platform.cli.options import ERROR, FOUND_PROBLEMS, RunnerOption, StrictOption
-from quality_platform.flows.platform import open_platform
 from quality_platform.terminal import print_step, print_summary
 
 
@@ -23,6 +22,7 @@ def run(
     strict: StrictOption = False,
 ) -> None:
     """Load tables, compute and materialize feature views, without Dagster."""
+    from quality_platform.flows.platform import open_platform
     from quality_platform.flows.run_platform import run_platform
 
     platform = open_platform(runner)
@@ -36,6 +36,7 @@ def run(
 
 def launch(runner: RunnerOption = None, strict: StrictOption = False) -> None:
     """Run everything through Dagster, as a launch of the job `everything` in its UI does."""
+    from quality_platform.flows.platform import open_platform
     from quality_platform.orchestration.launch import launch as launch_everything
     from quality_platform.orchestration.launch import terminal_stream
 

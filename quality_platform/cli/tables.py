@@ -14,12 +14,12 @@ import typer
 from rich.console import Console
 
 from quality_platform.cli.options import JsonOption, RunnerOption, as_text, print_json
-from quality_platform.flows.platform import open_platform
 from quality_platform.terminal import print_quarantine, print_statuses
 
 
 def status(runner: RunnerOption = None, as_json: JsonOption = False) -> None:
     """Show where every table stands: rows, quarantine, snapshot, and its latest run."""
+    from quality_platform.flows.platform import open_platform
     from quality_platform.flows.table_status import table_statuses
 
     statuses = table_statuses(open_platform(runner))
@@ -39,6 +39,7 @@ def quarantine(
     ] = 20,
 ) -> None:
     """Show the rows in a table's quarantine, each with its reasons."""
+    from quality_platform.flows.platform import open_platform
     from quality_platform.flows.table_status import quarantined_rows
     from quality_platform.quarantine.records import META_COLUMNS
 

@@ -84,6 +84,9 @@ class EngineConfig(Model):
     """Threads of the DuckDB engine."""
     sample_rows: Annotated[int, Field(ge=0, le=100)] = 5
     """Failing rows shown with each check; personal data in them is masked."""
+    check_timeout_seconds: Annotated[float, Field(gt=0)] = 3600
+    """Seconds after which a check that still runs is stopped, and ends as an error. Checks that
+    share one statement share the time; Great Expectations stops between pieces of a batch only."""
 
 
 class RetryConfig(Model):
@@ -131,6 +134,10 @@ class LoadConfig(Model):
     batch: Literal["file", "all"] = "all"
     """What one load is, and so what a check on the batch judges: each new file by itself, or all
     new files together. `replace` always takes all."""
+    on_breaking: Literal["fail", "new_table"] = "fail"
+    """What follows when the contract has changes that the table cannot follow and its major version
+    was raised: `fail` refuses the load, `new_table` keeps the table under another name
+    (`orders_v1`) and loads everything into a new one."""
 
     @model_validator(mode="after")
     def _replace_takes_all(self) -> LoadConfig:
@@ -222,6 +229,8 @@ class FeatureViewConfig(Model):
     """E-mail address or team of the owner."""
     drift: DriftConfig | None = None
     """A drift test that runs with every computation."""
+    on_breaking: Literal["fail", "new_table"] = "fail"
+    """As in a table's `load`."""
     online: bool = True
     """Whether Feast materializes the view into its online store."""
 

@@ -15,9 +15,9 @@ from quality_platform.lake.query import (
     EngineSettings,
     duckdb_session,
     quote_identifier,
-    quote_literal,
 )
-from quality_platform.lake.reading import batches_of, local_path, snapshot_of
+from quality_platform.lake.reading import batches_of, files_of, snapshot_of
+from quality_platform.lake.table_files import TableFiles, read_parquet
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -109,9 +109,7 @@ def _show(connection: DuckDBPyConnection, snapshot: Snapshot) -> None:
     columns = ", ".join(map(quote_identifier, rows.columns))
     files = _plain_files(table, snapshot.snapshot_id)
     if files:
-        listed = ", ".join(map(quote_literal, files))
-        source = f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
-        connection.execute(f"CREATE VIEW {ROWS} AS {source}")
+        connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM {read_parquet(files)}")
         return
     connection.register("batch", table.schema().as_arrow().empty_table())
     connection.execute(f"CREATE TABLE {ROWS} AS SELECT {columns} FROM batch")
@@ -139,14 +137,14 @@ def _require_columns(rows: FeatureRows, schema: pa.Schema) -> None:
             )
 
 
-def _plain_files(table: Any, snapshot_id: int | None) -> list[str]:
+def _plain_files(table: Any, snapshot_id: int | None) -> TableFiles:
     """The snapshot's files where DuckDB may read them itself, otherwise none.
 
-    Only Iceberg's own reader applies delete files and older schemas, and opens remote files.
+    Only Iceberg's own reader applies delete files and opens remote files.
     """
-    if snapshot_id is None or len(table.schemas()) > 1:
-        return []
-    tasks = list(table.scan(snapshot_id=snapshot_id).plan_files())
-    files = [local_path(task.file.file_path) for task in tasks]
+    if snapshot_id is None:
+        return TableFiles()
+    files = files_of(table, snapshot_id)
+    tasks = table.scan(snapshot_id=snapshot_id).plan_files()
     is_plain = not any(task.delete_files for task in tasks)
-    return files if is_plain and not any("://" in file for file in files) else []
+    return files if is_plain and not any("://" in file for file in files) else TableFiles()

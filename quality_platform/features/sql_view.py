@@ -23,9 +23,9 @@ from quality_platform.lake.query import (
     EngineSettings,
     duckdb_session,
     quote_identifier,
-    quote_literal,
     shut,
 )
+from quality_platform.lake.table_files import read_parquet
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -51,7 +51,7 @@ class FeatureInput:
     A table without files is a table without rows.
     """
 
-    files: tuple[str, ...]
+    files: Sequence[str]
     schema: pa.Schema
 
 
@@ -168,10 +168,8 @@ def _show(connection: DuckDBPyConnection, name: str, rows: FeatureInput) -> None
         connection.register(name, rows.schema.empty_table())
         return
     columns = ", ".join(quote_identifier(column) for column in rows.schema.names)
-    files = ", ".join(quote_literal(file) for file in rows.files)
     connection.execute(
-        f"CREATE VIEW {quote_identifier(name)} AS "
-        f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = false)"
+        f"CREATE VIEW {quote_identifier(name)} AS SELECT {columns} FROM {read_parquet(rows.files)}"
     )
 
 

@@ -7,15 +7,22 @@ from collections.abc import Collection, Mapping, Sequence
 from quality_platform.checks.results import CheckResult
 from quality_platform.checks.specs import CheckSpec, Conforms, Scope
 from quality_platform.errors import TableNotFoundError
+from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.outcomes import merged
-from quality_platform.flows.platform import ContractedTable, FeatureTable, Platform
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import UNCONFORMED
 from quality_platform.flows.samples import Samples, run_sampled
 from quality_platform.lake.commits import attempt_of
 from quality_platform.lake.query import duckdb_session
-from quality_platform.lake.reading import files_of, published_snapshot, snapshot_of
+from quality_platform.lake.reading import (
+    files_of,
+    published_snapshot,
+    require_columns,
+    snapshot_of,
+)
+from quality_platform.lake.table_files import TableFiles
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.row_rules import ReferenceKeys
 
@@ -30,12 +37,14 @@ def audit_table(
 
     Raises:
         TableNotFoundError: nothing has been published yet.
+        TableSchemaError: the table lacks a column that its contract has by now.
     """
     table = platform.contracted(name)
     main = platform.lake.table(table.identifier)
     snapshot = published_snapshot(main)
     if snapshot is None:
         raise TableNotFoundError(f"nothing has been published to {table.identifier} yet")
+    require_columns(main, table.schema.names)
     published = files_of(main, snapshot.snapshot_id)
     audit = _Audit(platform, table, Pins.of(platform, table.references))
     results = [*audit.row_rules(published)]
@@ -59,18 +68,21 @@ class _Audit:
         """Gates on the batch of one load."""
         return self._judged(Scope.GATE, good, held)
 
-    def loads(self, published: Sequence[str]) -> list[tuple[list[str], list[str]]]:
+    def loads(self, published: TableFiles) -> list[tuple[TableFiles, TableFiles]]:
         """Published and quarantined files of every load that has rows in the table.
 
         A table without rows is a batch without rows.
         """
         quarantine = self._platform.lake.find_table(self._table.quarantine_identifier)
         head = snapshot_of(quarantine) if quarantine is not None else None
-        held = files_of(quarantine, head.snapshot_id) if quarantine is not None and head else []
+        held = TableFiles()
+        if quarantine is not None and head is not None:
+            held = files_of(quarantine, head.snapshot_id)
         # By attempt: a load that was published twice, with another between, was read twice.
         by_attempt, held_by_attempt = _by_attempt(published), _by_attempt(held)
-        batches = [(files, held_by_attempt.get(a, [])) for a, files in by_attempt.items()]
-        return batches or [([], [])]
+        nothing = TableFiles()
+        batches = [(files, held_by_attempt.get(a, nothing)) for a, files in by_attempt.items()]
+        return batches or [(nothing, nothing)]
 
     def _judged(
         self, scope: Scope, good: Sequence[str], held: Sequence[str]
@@ -79,9 +91,10 @@ class _Audit:
         samples = Samples(table.object, platform.sample_rows)
         files = BatchFiles(table.schema, good, held, UNCONFORMED)
         with duckdb_session(platform.engine) as connection:
-            keys = ReferenceKeys(connection, self._pins.files)
+            keys = ReferenceKeys(connection, self._pins.files, table.name)
             plan = CheckPlan.of(table, connection, keys)
-            batch = BatchChecks(connection, files, keys)
+            limit = platform.engine.check_timeout_seconds
+            batch = BatchChecks(connection, files, keys, timeout_seconds=limit)
             specs = [
                 spec
                 for spec in (*plan.row_rules, *plan.batch_checks)
@@ -99,8 +112,8 @@ def _belongs(spec: CheckSpec, scope: Scope) -> bool:
     return spec.scope is scope
 
 
-def _by_attempt(files: Sequence[str]) -> dict[str, list[str]]:
+def _by_attempt(files: TableFiles) -> dict[str, TableFiles]:
     grouped: dict[str, list[str]] = {}
     for file in sorted(files):
         grouped.setdefault(attempt_of(file), []).append(file)
-    return grouped
+    return {attempt: files.only(paths) for attempt, paths in grouped.items()}

@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from quality_platform.errors import FeatureViewError
 from quality_platform.features.sql_view import FeatureInput, FeatureQuery, compute, validated
+from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.load_table import load_id_of, outcome_of
 from quality_platform.flows.outcomes import Progress, TableOutcome, silent
-from quality_platform.flows.platform import FeatureTable, Platform
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import LakeTables, Load, LoadPlan
 from quality_platform.flows.recording import recorded, starting_over
 from quality_platform.flows.staging import Staging
@@ -76,7 +77,7 @@ def _plan(view: FeatureTable, pins: Pins) -> LoadPlan:
 
 def _inputs(platform: Platform, view: FeatureTable, pins: Pins) -> dict[str, FeatureInput]:
     return {
-        name: FeatureInput(tuple(pins.files[name]), platform.contracted(name).schema)
+        name: FeatureInput(pins.files[name], platform.contracted(name).schema)
         for name in view.config.inputs
     }
 

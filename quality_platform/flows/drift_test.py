@@ -17,10 +17,12 @@ from quality_platform.drift.comparison import (
     compare,
 )
 from quality_platform.errors import FeatureViewError
-from quality_platform.flows.platform import FeatureTable, Platform
-from quality_platform.lake.query import duckdb_session, quote_literal
+from quality_platform.flows.contracted_tables import FeatureTable
+from quality_platform.flows.platform import Platform
+from quality_platform.lake.query import duckdb_session
 from quality_platform.lake.query import quote_identifier as q
 from quality_platform.lake.reading import files_of, snapshot_of
+from quality_platform.lake.table_files import read_parquet
 
 
 def drift_results(platform: Platform, view: FeatureTable) -> tuple[CheckResult, ...]:
@@ -44,11 +46,10 @@ def _periods(
     files = files_of(table, snapshot.snapshot_id if snapshot else None)
     if not files:
         raise FeatureViewError(f"nothing has been published to {view.identifier} yet")
-    listed = ", ".join(quote_literal(file) for file in files)
     columns = ", ".join(q(column) for column in config.columns)
     time = q(view.config.event_timestamp)
     with duckdb_session(platform.engine) as connection:
-        relation = f"read_parquet([{listed}])"
+        relation = read_parquet(files)
         current = config.current
         if not isinstance(current, ReferencePeriod):
             latest = connection.execute(f"SELECT max({time}) FROM {relation}").fetchall()[0][0]

@@ -14,18 +14,23 @@ from quality_platform.checks.specs import (
     Conforms,
     Expectation,
     ForeignKey,
+    Fresh,
     NoDrift,
     Note,
+    Retained,
     RowCount,
     Scope,
     SodaCheck,
     SqlMetric,
     Unique,
+    is_row_rule,
 )
 from quality_platform.errors import EngineError
-from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.samples import Samples
 from quality_platform.lake.reading import files_of, published_snapshot
+from quality_platform.lake.table_files import TableFiles
 from quality_platform.validation.engine_outcomes import EngineOutcome
 from quality_platform.validation.row_rules import ReferenceKeys, RowRules
 
@@ -42,13 +47,13 @@ class Pins:
     """
 
     snapshots: dict[str, int] = field(hash=False)
-    files: dict[str, list[str]] = field(hash=False)
+    files: dict[str, TableFiles] = field(hash=False)
 
     @classmethod
     def of(cls, platform: Platform, names: Sequence[str]) -> Pins:
         """Pins these tables of the platform as they are now."""
         snapshots: dict[str, int] = {}
-        files: dict[str, list[str]] = {}
+        files: dict[str, TableFiles] = {}
         for name in names:
             table = platform.lake.find_table(platform.contracted(name).identifier)
             snapshot = published_snapshot(table)
@@ -71,13 +76,16 @@ class CheckPlan:
         cls, table: ContractedTable, connection: DuckDBPyConnection, keys: ReferenceKeys
     ) -> CheckPlan:
         """Sorts the checks, and tries every row rule on no rows so that one bad rule is told."""
-        rules = [spec for spec in table.checks if is_row_rule(spec)]
+        rules = [s for s in table.checks if is_row_rule(s) and not _is_own_key(s, keys)]
         errors = {
             spec.name: problem
             for spec in table.checks
             if (problem := _obstacle(spec, table.schema, connection, keys))
         }
-        rest = [s for s in table.checks if not is_row_rule(s) and not isinstance(s.claim, Conforms)]
+        alone = {spec.name for spec in rules}
+        rest = [
+            s for s in table.checks if s.name not in alone and not isinstance(s.claim, Conforms)
+        ]
         return cls(
             tuple(spec for spec in rules if spec.name not in errors),
             tuple(spec for spec in rest if spec.name not in errors),
@@ -85,10 +93,9 @@ class CheckPlan:
         )
 
 
-def is_row_rule(spec: CheckSpec) -> bool:
-    """Whether a row alone, with the pinned reference keys, decides the check."""
-    needs_batch = Unique | RowCount | SqlMetric | Expectation | SodaCheck | Conforms | Note
-    return spec.scope is Scope.ROW and not isinstance(spec.claim, needs_batch)
+def _is_own_key(spec: CheckSpec, keys: ReferenceKeys) -> bool:
+    """Whether rows of the same batch may be what the check's foreign key refers to."""
+    return isinstance(spec.claim, ForeignKey) and keys.is_own(spec.claim)
 
 
 def _obstacle(
@@ -96,6 +103,8 @@ def _obstacle(
 ) -> str:
     """Why a check cannot run; "" where it can."""
     claim = spec.claim
+    if _is_own_key(spec, keys):
+        return ""
     if isinstance(claim, ForeignKey) and claim.to_table not in keys.files:
         return f"nothing has been published to {claim.to_table} yet: run that table first"
     if not is_row_rule(spec):
@@ -185,18 +194,25 @@ def query_for_people(spec: CheckSpec, table: ContractedTable) -> str:
             return (
                 f"SELECT * FROM {table.identifier} b ANTI JOIN {to_table} r ON {on} WHERE {present}"
             )
-        case Unique(columns):
+        case Unique(columns, where):
             keys = ", ".join(quote_identifier(c) for c in columns)
             return (
-                f"SELECT {keys}, count(*) FROM {table.identifier} "
+                f"SELECT {keys}, count(*) FROM {table.identifier}{_where(where)} "
                 f"GROUP BY {keys} HAVING count(*) > 1"
             )
         case SqlMetric(query):
             return query
-        case RowCount():
-            return f"SELECT count(*) FROM {table.identifier}"
+        case RowCount(where):
+            return f"SELECT count(*) FROM {table.identifier}{_where(where)}"
+        case Fresh(column) | Retained(column):
+            name = quote_identifier(column)
+            return f"SELECT min({name}), max({name}) FROM {table.identifier}"
         case Expectation() | SodaCheck() | Conforms() | NoDrift() | Note():
             return ""
         case claim:
             condition = broken(claim).sql(dialect="duckdb")
             return f"SELECT * FROM {table.identifier} WHERE {condition}"
+
+
+def _where(condition: str) -> str:
+    return f" WHERE {condition}" if condition else ""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from quality_platform.errors import SourceChangedError
+from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.outcomes import LoadOutcome, Progress, TableOutcome, merged, silent
-from quality_platform.flows.platform import ContractedTable, Platform, SourceTable
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import LakeTables, Load, LoadPlan
 from quality_platform.flows.recording import recorded, starting_over
 from quality_platform.flows.staging import Staging

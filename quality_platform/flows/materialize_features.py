@@ -13,9 +13,10 @@ from quality_platform.feature_store.definitions import (
     FeatureViewDefinition,
     StoreSettings,
 )
+from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.outcomes import MaterializationOutcome, Progress, silent
-from quality_platform.flows.platform import FeatureTable, Platform
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.recording import recorded
 from quality_platform.history.records import latest_runs
 from quality_platform.lake.reading import published_snapshot

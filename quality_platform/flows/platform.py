@@ -10,12 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from quality_platform.checks.derive import check_specs
-from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Scope, Severity
+from quality_platform.checks.sla_rules import sla_problems
 from quality_platform.config.environment import environment, runner_path
 from quality_platform.config.loading import RunnerFile, load_runner
 from quality_platform.config.models import (
     FeatureViewConfig,
-    RetryConfig,
     TableConfig,
     megabytes,
 )
@@ -32,102 +31,15 @@ from quality_platform.errors import (
     RunnerFileError,
     StorageError,
 )
+from quality_platform.flows.contracted_tables import (
+    ContractedTable,
+    FeatureTable,
+    SourceTable,
+    reference_problems,
+)
 from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
 from quality_platform.quarantine.records import META_COLUMNS
-
-
-@dataclass(frozen=True)
-class ContractedTable:
-    """A table of the lake with its contract: what tables and feature views have in common."""
-
-    name: str
-    namespace: str
-    contract: Contract
-    object: SchemaObject
-    schema: pa.Schema
-    specs: tuple[CheckSpec, ...]
-    location: Location
-
-    @property
-    def identifier(self) -> str:
-        """The table's name in the lake."""
-        return f"{self.namespace}.{self.name}"
-
-    @property
-    def quarantine_identifier(self) -> str:
-        """The name of its quarantine in the lake."""
-        return f"quarantine.{self.name}"
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """The tables that its foreign keys refer to."""
-        targets = (s.claim.to_table for s in self.specs if isinstance(s.claim, ForeignKey))
-        return tuple(dict.fromkeys(targets))
-
-    @property
-    def checks(self) -> tuple[CheckSpec, ...]:
-        """The specs that are run; notes are not among them."""
-        return tuple(spec for spec in self.specs if spec.scope is not Scope.NOTE)
-
-    @property
-    def all_checks(self) -> tuple[CheckSpec, ...]:
-        """Every check that a run can give a result for."""
-        return self.checks
-
-    @property
-    def notes(self) -> tuple[CheckSpec, ...]:
-        """Rules in prose."""
-        return tuple(spec for spec in self.specs if spec.scope is Scope.NOTE)
-
-
-@dataclass(frozen=True)
-class SourceTable(ContractedTable):
-    """A table that is loaded from a source."""
-
-    config: TableConfig
-    retries: RetryConfig
-    source_pattern: str
-
-    @property
-    def group(self) -> str:
-        """The asset group in the UI."""
-        return self.config.group or self.namespace
-
-
-@dataclass(frozen=True)
-class FeatureTable(ContractedTable):
-    """A table that a feature view computes."""
-
-    config: FeatureViewConfig
-    sql: str
-    sql_location: Location
-
-    @property
-    def drift_checks(self) -> tuple[CheckSpec, ...]:
-        """A check for every column of the view's drift test."""
-        drift = self.config.drift
-        if drift is None:
-            return ()
-        period = f"{drift.reference.start} to {drift.reference.end} (exclusive)"
-        return tuple(
-            CheckSpec(
-                name=f"{column}_has_not_drifted",
-                claim=NoDrift(column, period),
-                scope=Scope.GATE,
-                severity=Severity(drift.severity),
-                dimension="consistency",
-                description=f"{column} is distributed as from {period}.",
-                columns=(column,),
-                location=self.location,
-            )
-            for column in drift.columns
-        )
-
-    @property
-    def all_checks(self) -> tuple[CheckSpec, ...]:
-        """The contract's checks and the drift test's."""
-        return (*self.checks, *self.drift_checks)
 
 
 @dataclass(frozen=True)
@@ -172,8 +84,8 @@ class Platform:
     @property
     def engine(self) -> EngineSettings:
         """Limits of the query engine."""
-        config = self.runner.config.engine
-        return EngineSettings(megabytes(config.memory_limit), config.threads)
+        cfg = self.runner.config.engine
+        return EngineSettings(megabytes(cfg.memory_limit), cfg.threads, cfg.check_timeout_seconds)
 
     @property
     def target_file_bytes(self) -> int:
@@ -234,6 +146,9 @@ def open_platform(runner: Path | None = None) -> Platform:
                 views[name] = _feature_table(file, name, contract, obj, objects)
         except QualityPlatformError as error:
             problems += error.problems
+    problems += reference_problems({**tables, **views})
+    for contract, _ in contracts.values():
+        problems += [p for p in sla_problems(contract) if p not in problems]
     if problems:
         raise ConfigurationError.of(problems)
     platform = Platform(file, tables, views, Path(variables["QUALITY_PLATFORM_HOME"]))
@@ -314,7 +229,7 @@ def _source_table(
         contract=contract,
         object=obj,
         schema=_schema(obj),
-        specs=check_specs(obj, objects),
+        specs=check_specs(obj, objects, contract.sla),
         location=file.location("tables", name),
         config=config,
         retries=config.retries or file.config.retries,
@@ -347,7 +262,7 @@ def _feature_table(
         contract=contract,
         object=obj,
         schema=_schema(obj),
-        specs=check_specs(obj, objects),
+        specs=check_specs(obj, objects, contract.sla),
         location=file.location("feature_views", name),
         config=config,
         sql=sql,

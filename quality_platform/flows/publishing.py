@@ -12,17 +12,25 @@ from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.results import CheckResult
 from quality_platform.checks.specs import Severity
 from quality_platform.errors import AccountingError, ConcurrentLoadError
+from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.outcomes import LoadOutcome, Progress
-from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.samples import Samples, run_sampled
 from quality_platform.flows.staging import Staging
+from quality_platform.flows.table_definitions import (
+    main_definition,
+    may_set_aside,
+    quarantine_definition,
+)
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Table
+from quality_platform.lake.evolution import CONTRACT_VERSION, ensure_tables
 from quality_platform.lake.position import Position
 from quality_platform.lake.query import duckdb_session
 from quality_platform.lake.reading import files_of, local_path, snapshot_of, summary_of
-from quality_platform.quarantine.records import BROKEN_RULES, Provenance, quarantine_schema
+from quality_platform.lake.table_files import TableFiles
+from quality_platform.quarantine.records import BROKEN_RULES, Provenance
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.row_rules import ReferenceKeys, RowRules
 
@@ -54,10 +62,20 @@ class LakeTables:
 
     @classmethod
     def of(cls, platform: Platform, table: ContractedTable) -> LakeTables:
-        """Finds or makes both, and removes what dead attempts left in the quarantine."""
+        """Finds or makes both, as the contract wants them.
+
+        What dead attempts left in the quarantine is removed.
+
+        Raises:
+            TableSchemaError: the contract has changes that the tables cannot follow.
+        """
         lake = platform.lake
-        main = lake.ensure_table(table.identifier, table.schema, contract_properties(table))
-        held = lake.ensure_table(table.quarantine_identifier, quarantine_schema(table.schema))
+        main, held = ensure_tables(
+            lake,
+            main_definition(table),
+            quarantine_definition(table),
+            may_set_aside=may_set_aside(table),
+        )
         position = Position.of(main.properties)
         if commits.has_uncommitted_attempts(held, position.attempts):
             commits.drop_uncommitted_attempts(lake, main, held)
@@ -67,16 +85,6 @@ class LakeTables:
     def position(self) -> Position:
         """Where the table's rows come from."""
         return Position.of(self.main.properties)
-
-
-def contract_properties(table: ContractedTable) -> dict[str, str]:
-    """Table properties that name the contract."""
-    contract = table.contract
-    return {
-        "comment": table.object.description,
-        "quality-platform.contract-id": contract.id,
-        "quality-platform.contract-version": contract.version,
-    }
 
 
 @dataclass(frozen=True)
@@ -109,13 +117,14 @@ class Load:
         )
         samples = Samples(self.table.object, self.platform.sample_rows)
         with duckdb_session(self.platform.engine) as connection:
-            keys = ReferenceKeys(connection, self.pins.files)
+            files = {**self.pins.files, self.table.name: self._published()}
+            keys = ReferenceKeys(connection, files, self.table.name)
             plan = CheckPlan.of(self.table, connection, keys)
             staging = Staging(
                 table=self.tables.main,
                 quarantine=self.tables.quarantine,
                 schema=self.table.schema,
-                rules=RowRules.compiled(connection, plan.row_rules, keys),
+                rules=RowRules.compiled(connection, plan.row_rules, keys, self.table.schema),
                 conforms=next(s for s in self.table.specs if s.name == CONFORMS),
                 provenance=provenance,
                 samples=samples,
@@ -128,7 +137,7 @@ class Load:
                     self.progress("staged", f"{staging.rows_read:,} rows read")
                     results = self._check(staging, plan, BatchChecks(
                         connection, self._batch_files(staging), keys, self._published(),
-                        staging.rows_read,
+                        staging.rows_read, self.platform.engine.check_timeout_seconds,
                     ))  # fmt: skip
                     self._require_accounted(staging)
                 except BaseException:
@@ -145,10 +154,10 @@ class Load:
             unconformed=UNCONFORMED,
         )
 
-    def _published(self) -> list[str]:
+    def _published(self) -> TableFiles:
         """The files of the rows that the new ones are added to."""
         if self.plan.replace:
-            return []
+            return TableFiles()
         snapshot = snapshot_of(self.tables.main)
         return files_of(self.tables.main, snapshot.snapshot_id if snapshot else None)
 
@@ -158,7 +167,8 @@ class Load:
         outcomes = run_sampled(batch, plan.batch_checks, staging.samples)
         staging.hold_back([r for r in batch.broken_rows if r.check.severity is Severity.ERROR])
         judge = Judge(self.table, staging.rows_read, staging.samples, self.plan.label)
-        return judge.results(staging.counts, outcomes, plan.errors)
+        errors = {**plan.errors, **staging.rules.failed}
+        return judge.results(staging.counts, outcomes, errors)
 
     def _require_accounted(self, staging: Staging) -> None:
         good = sum(file.rows for file in staging.good_files)
@@ -190,7 +200,7 @@ class Load:
             commits.ATTEMPT: outcome.attempt,
             commits.ROWS_READ: str(outcome.rows_read),
             "quality-platform.run-id": self.run_id,
-            "quality-platform.contract-version": self.table.contract.version,
+            CONTRACT_VERSION: self.table.contract.version,
         }
 
     def _block(self, staging: Staging, outcome: LoadOutcome) -> LoadOutcome:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from quality_platform.checks.results import Verdict
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.compute_features import compute_feature_view
+from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.load_table import load_table
 from quality_platform.flows.materialize_features import materialize_feature_view
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
-from quality_platform.flows.platform import FeatureTable, Platform
+from quality_platform.flows.platform import Platform
 
 StepProgress = Callable[[str, str, str], None]
 """Called with the name of a table or view, a step, and a text for people."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from quality_platform.checks.nested import columns_read
 from quality_platform.checks.specs import CheckSpec
 from quality_platform.contracts.models import SchemaObject
 from quality_platform.lake.query import shut
@@ -42,7 +43,8 @@ class Samples:
     def columns(self, spec: CheckSpec) -> tuple[str, ...]:
         """The columns that are shown for a check."""
         known = self.table.column_names
-        named = dict.fromkeys((*self.table.primary_key, *(c for c in spec.columns if c in known)))
+        about = (column for column in columns_read(spec) if column in known)
+        named = dict.fromkeys((*self.table.primary_key, *about))
         return tuple(named) or known
 
     def of(self, spec: CheckSpec) -> tuple[dict[str, object], ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import audit_branches
 from quality_platform.history.records import latest_runs
 from quality_platform.lake import commits

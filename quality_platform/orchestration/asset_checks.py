@@ -6,7 +6,7 @@ import dagster as dg
 
 from quality_platform.checks.results import CheckResult, Verdict
 from quality_platform.checks.specs import CheckSpec, Severity
-from quality_platform.flows.platform import ContractedTable
+from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.orchestration.keys import table_key
 from quality_platform.orchestration.markdown import sql_block
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import dagster as dg
 
 from quality_platform.contracts.models import Contract, Property
-from quality_platform.flows.platform import ContractedTable, FeatureTable, Platform, SourceTable
+from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
+from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.keys import (
     landing_key,
     online_key,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 import dagster as dg
 
 from quality_platform.config.models import RetryConfig
+from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
 from quality_platform.flows.outcomes import MaterializationOutcome, Progress, TableOutcome
-from quality_platform.flows.platform import ContractedTable, FeatureTable, Platform, SourceTable
+from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.arrivals import Arrivals, arrived_files
 from quality_platform.orchestration.asset_checks import asset_check_specs
 from quality_platform.orchestration.asset_specs import (

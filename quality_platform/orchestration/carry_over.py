@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from quality_platform.flows.platform import ContractedTable
+from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.orchestration.keys import table_key
 
 JUDGED = "judged"

@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.platform import Platform
 
 EVERYTHING = "everything"
 """The job of all assets and checks."""

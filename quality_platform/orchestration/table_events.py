@@ -7,8 +7,9 @@ import dagster as dg
 from quality_platform.checks.results import CheckResult, Verdict
 from quality_platform.checks.specs import Scope, Severity
 from quality_platform.errors import PublishBlockedError
+from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.outcomes import LoadOutcome, TableOutcome
-from quality_platform.flows.platform import ContractedTable, Platform
+from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.asset_checks import asset_check_result
 from quality_platform.orchestration.carry_over import JUDGED, contract_of, latest_standing
 from quality_platform.orchestration.keys import quarantine_key, table_key

@@ -1,0 +1,150 @@
+"""Tables with their contracts: what runner.yaml and ODCS files say of each, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Scope, Severity
+from quality_platform.config.models import FeatureViewConfig, RetryConfig, TableConfig
+from quality_platform.contracts.models import Contract, SchemaObject
+from quality_platform.documents.suggestions import did_you_mean
+from quality_platform.errors import Location, Problem
+
+
+@dataclass(frozen=True)
+class ContractedTable:
+    """A table of the lake with its contract: what tables and feature views have in common."""
+
+    name: str
+    namespace: str
+    contract: Contract
+    object: SchemaObject
+    schema: pa.Schema
+    specs: tuple[CheckSpec, ...]
+    location: Location
+
+    @property
+    def identifier(self) -> str:
+        """The table's name in the lake."""
+        return f"{self.namespace}.{self.name}"
+
+    @property
+    def quarantine_identifier(self) -> str:
+        """The name of its quarantine in the lake."""
+        return f"quarantine.{self.name}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The tables that its foreign keys refer to."""
+        targets = (s.claim.to_table for s in self.specs if isinstance(s.claim, ForeignKey))
+        return tuple(dict.fromkeys(targets))
+
+    @property
+    def checks(self) -> tuple[CheckSpec, ...]:
+        """The specs that are run; notes are not among them."""
+        return tuple(spec for spec in self.specs if spec.scope is not Scope.NOTE)
+
+    @property
+    def all_checks(self) -> tuple[CheckSpec, ...]:
+        """Every check that a run can give a result for."""
+        return self.checks
+
+    @property
+    def notes(self) -> tuple[CheckSpec, ...]:
+        """Rules in prose."""
+        return tuple(spec for spec in self.specs if spec.scope is Scope.NOTE)
+
+
+@dataclass(frozen=True)
+class SourceTable(ContractedTable):
+    """A table that is loaded from a source."""
+
+    config: TableConfig
+    retries: RetryConfig
+    source_pattern: str
+
+    @property
+    def group(self) -> str:
+        """The asset group in the UI."""
+        return self.config.group or self.namespace
+
+
+@dataclass(frozen=True)
+class FeatureTable(ContractedTable):
+    """A table that a feature view computes."""
+
+    config: FeatureViewConfig
+    sql: str
+    sql_location: Location
+
+    @property
+    def drift_checks(self) -> tuple[CheckSpec, ...]:
+        """A check for every column of the view's drift test."""
+        drift = self.config.drift
+        if drift is None:
+            return ()
+        period = f"{drift.reference.start} to {drift.reference.end} (exclusive)"
+        return tuple(
+            CheckSpec(
+                name=f"{column}_has_not_drifted",
+                claim=NoDrift(column, period),
+                scope=Scope.GATE,
+                severity=Severity(drift.severity),
+                dimension="consistency",
+                description=f"{column} is distributed as from {period}.",
+                columns=(column,),
+                location=self.location,
+            )
+            for column in drift.columns
+        )
+
+    @property
+    def all_checks(self) -> tuple[CheckSpec, ...]:
+        """The contract's checks and the drift test's."""
+        return (*self.checks, *self.drift_checks)
+
+
+def reference_problems(tables: Mapping[str, ContractedTable]) -> Iterator[Problem]:
+    """Foreign keys that lead to a column that is not there, or that has another kind of type."""
+    for table in tables.values():
+        for spec in table.specs:
+            claim = spec.claim
+            if not isinstance(claim, ForeignKey) or claim.to_table not in tables:
+                continue
+            target = tables[claim.to_table]
+            for column, key in zip(claim.columns, claim.to_columns, strict=True):
+                yield from _key_problems(spec, table.schema.field(column), key, target)
+
+
+def _key_problems(
+    spec: CheckSpec, column: pa.Field[Any], key: str, target: ContractedTable
+) -> Iterator[Problem]:
+    if key not in target.schema.names:
+        yield Problem(
+            f"the foreign key refers to the column {key!r}, which {target.name} does not have",
+            spec.location,
+            allowed=", ".join(target.schema.names),
+            action=did_you_mean(key, target.schema.names),
+        )
+    elif not _are_comparable(column.type, target.schema.field(key).type):
+        yield Problem(
+            f"the foreign key compares {column.name} with {target.name}.{key}, "
+            "which are of different types",
+            spec.location,
+            received=f"{column.type} and {target.schema.field(key).type}",
+            allowed="the same type, or two numbers",
+        )
+
+
+def _are_comparable(one: pa.DataType, other: pa.DataType) -> bool:
+    return one == other or (_is_number(one) and _is_number(other))
+
+
+def _is_number(found: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(found) or pa.types.is_decimal(found) or pa.types.is_floating(found)
+    )
