@@ -1,21 +1,25 @@
-"""Checks that need the whole batch: gates, uniqueness, and the two external engines.
+"""Checks over the files of a batch: row rules, gates, uniqueness, and the two external engines.
 
-They read the files just written, only the columns that they need, before anybody else can.
+They read the files just written, or published, or brought by somebody; only the columns that they
+need. All row rules are one statement that gives the bad rows (`bad_rows`), all gates another that
+gives their numbers (`gates`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from quality_platform.checks.expectation_kinds import EVERY_COLUMN, columns_needed
 from quality_platform.checks.specs import (
     CheckSpec,
     Expectation,
+    ForeignKey,
+    Fresh,
     RowCount,
     Scope,
     SodaCheck,
@@ -23,17 +27,31 @@ from quality_platform.checks.specs import (
     Unique,
 )
 from quality_platform.errors import EngineError
-from quality_platform.lake.query import engine_errors, quote_literal
+from quality_platform.lake.query import engine_errors, quote_literal, time_limit
 from quality_platform.lake.query import quote_identifier as q
-from quality_platform.validation.engine_outcomes import EngineOutcome, as_decimal
-from quality_platform.validation.row_rules import ReferenceKeys, condition_of, own
+from quality_platform.lake.table_files import read_parquet
+from quality_platform.validation.bad_rows import BadRows, Rule
+from quality_platform.validation.conditions import condition_of
+from quality_platform.validation.engine_checks import (
+    PlacedRows,
+    judge_expectations,
+    judge_soda,
+)
+from quality_platform.validation.engine_outcomes import EngineOutcome
+from quality_platform.validation.gates import Gates
+from quality_platform.validation.measures import counted, failed, measured
+from quality_platform.validation.own_keys import OwnKeys
+from quality_platform.validation.reference_keys import ReferenceKeys, own
+from quality_platform.validation.uniqueness import Uniqueness
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BATCH = "batch"
+_ROWS = f"{BATCH}_rows"
 _FILE, _POSITION = own("file"), own("position")
 _PLACE = f"{_FILE}, {_POSITION}"
+_FILE_OPTION = "filename = 'quality_platform.file'"
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,9 @@ class BatchChecks:
 
     `published` are the files of the rows that a unique key must not repeat. `rows_read` is what a
     row count counts, all records of the source; where left out, all records of the files.
-    Rows that break a row rule are gathered in `broken_rows`; `rows` is the number of rows judged.
+    A statement ends as an error after `timeout_seconds` (None for no limit). Ages are taken at
+    `evaluated_at`, which has a zone. `row_specs` are the row rules that were run; `rows` is the
+    number of rows judged.
     """
 
     connection: DuckDBPyConnection
@@ -73,26 +93,56 @@ class BatchChecks:
     keys: ReferenceKeys
     published: Sequence[str] = ()
     rows_read: int | None = None
-    broken_rows: list[BrokenRow] = field(default_factory=list)
+    timeout_seconds: float | None = None
+    evaluated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    row_specs: tuple[CheckSpec, ...] = ()
     rows: int = 0
 
     def run(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
         """The outcome of every spec, by name; a check that cannot run has an `error`."""
         self._create_view()
-        rows = self.rows = self._rows()
+        self.rows = self._rows()
+        self.row_specs = tuple(spec for spec in specs if spec.scope is Scope.ROW)
+        files = [*self.files.good, *self.files.held]
+        self._gathered: dict[str, list[pa.Table]] = {}
+        texts = frozenset(f.name for f in self.files.schema if pa.types.is_string(f.type))
+        self._bad = BadRows(self.connection, _ROWS, files, texts, self.timeout_seconds)
         outcomes: dict[str, EngineOutcome] = {}
-        outcomes |= self._counted([s for s in specs if _is_countable(s)], rows)
+        outcomes |= self._row_rules([s for s in self.row_specs if self._is_condition(s)])
+        outcomes |= self._measured([s for s in specs if s.scope is Scope.GATE])
         for spec in specs:
-            match spec.claim:
-                case Unique():
-                    outcomes[spec.name] = self._guarded(spec, rows, self._unique)
-                case SqlMetric():
-                    outcomes[spec.name] = self._guarded(spec, rows, self._sql_metric)
-                case RowCount():
-                    outcomes[spec.name] = _measured(spec, rows, None, Decimal(self._records()))
-        outcomes |= self._expectations([s for s in specs if isinstance(s.claim, Expectation)])
-        outcomes |= self._soda([s for s in specs if isinstance(s.claim, SodaCheck)])
+            if isinstance(spec.claim, Unique):
+                outcomes[spec.name] = self._unique(spec, spec.claim)
+        for kind, judge in ((Expectation, judge_expectations), (SodaCheck, judge_soda)):
+            if of_engine := [spec for spec in specs if isinstance(spec.claim, kind)]:
+                outcomes |= judge(self._placed(), of_engine, self._gather)
+        self._add_gathered()
+        for spec in specs:
+            if isinstance(spec.claim, ForeignKey) and self.keys.is_own(spec.claim):
+                outcomes[spec.name] = self._own_key(spec, spec.claim)
         return outcomes
+
+    def labelled(self, batch_rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+        """All rows that break a row rule of the last `run`, in order, as `bad_rows.LABELLED`.
+
+        Streams: until the last batch is taken the connection can run nothing else.
+        """
+        return self._bad.labelled(batch_rows)
+
+    def bad_row_count(self, specs: Sequence[CheckSpec]) -> int:
+        """The number of rows that break at least one of these row rules of the last `run`."""
+        return self._bad.number([spec.name for spec in specs])
+
+    @property
+    def broken_rows(self) -> list[BrokenRow]:
+        """Every row with every row rule of the last `run` that it breaks, in order."""
+        specs = {spec.name: spec for spec in self.row_specs}
+        return [
+            BrokenRow(row["file"], row["position"], specs[name])
+            for batch in self.labelled()
+            for row in batch.to_pylist()
+            for name in row["rules"]
+        ]
 
     @property
     def readable(self) -> tuple[str, ...]:
@@ -108,7 +158,7 @@ class BatchChecks:
         try:
             with engine_errors():
                 found = self.connection.sql(
-                    f"SELECT {shown} FROM {BATCH}_rows b {self._where_broken(spec, limit)} "
+                    f"SELECT {shown} FROM {_ROWS} b {self._where_broken(spec, limit)} "
                     f"ORDER BY {_PLACE} LIMIT {limit}"
                 ).to_arrow_table()
         except EngineError:
@@ -117,19 +167,22 @@ class BatchChecks:
         return found.to_pylist()  # type: ignore[no-any-return]
 
     def _where_broken(self, spec: CheckSpec, limit: int) -> str:
-        if _is_countable(spec):
-            condition = condition_of(spec, self.keys, 0)
-            return f"{condition.join} WHERE {condition.sql}"
-        broken = [(r.file, r.position) for r in self.broken_rows if r.check.name == spec.name]
-        places = ", ".join(f"({quote_literal(f)}, {n})" for f, n in sorted(broken)[:limit])
-        return f"WHERE ({_PLACE}) IN ({places})" if places else "WHERE FALSE"
+        if spec.scope is Scope.ROW:
+            found = self._bad.first(spec.name, limit)
+            places = ", ".join(f"({quote_literal(file)}, {n})" for file, n in found)
+            return f"WHERE ({_PLACE}) IN ({places})" if places else "WHERE FALSE"
+        if not self._is_condition(spec):
+            return "WHERE FALSE"
+        condition = self._gates().condition(spec)
+        return f"{condition.join} WHERE {condition.sql}"
 
     def _create_view(self) -> None:
-        columns = ", ".join(q(name) for name in self.files.schema.names)
+        schema = self.files.schema
+        columns = ", ".join(q(name) for name in schema.names)
+        read = ", ".join(_read(field) for field in schema)
         parts = [
-            f"SELECT {columns}, {_FILE}, file_row_number AS {_POSITION} FROM read_parquet("
-            f"{_listed(files)}, filename = 'quality_platform.file', file_row_number = true)"
-            f"{condition}"
+            f"SELECT {read}, {_FILE}, file_row_number AS {_POSITION} FROM "
+            f"{read_parquet(files, _FILE_OPTION, 'file_row_number = true')}{condition}"
             for files, condition in (
                 (self.files.good, ""),
                 (self.files.held, f" WHERE NOT ({self.files.unconformed})"),
@@ -137,17 +190,13 @@ class BatchChecks:
             if files
         ]
         if not parts:
-            empty = pa.table(
-                [pa.array([], f.type) for f in self.files.schema], names=self.files.schema.names
-            )
+            empty = pa.table([pa.array([], f.type) for f in schema], names=schema.names)
             self.connection.register("nothing", empty)
             parts = [f"SELECT {columns}, '' AS {_FILE}, 0::BIGINT AS {_POSITION} FROM nothing"]
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {BATCH}_rows AS {' UNION ALL '.join(parts)}"
+            f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS {' UNION ALL '.join(parts)}"
         )
-        self.connection.execute(
-            f"CREATE OR REPLACE VIEW {BATCH} AS SELECT {columns} FROM {BATCH}_rows"
-        )
+        self.connection.execute(f"CREATE OR REPLACE VIEW {BATCH} AS SELECT {columns} FROM {_ROWS}")
 
     def _rows(self) -> int:
         return int(self.connection.execute(f"SELECT count(*) FROM {BATCH}").fetchall()[0][0])
@@ -157,161 +206,131 @@ class BatchChecks:
         files = [*self.files.good, *self.files.held]
         if self.rows_read is not None or not files:
             return self.rows_read or 0
-        counted = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({_listed(files)})"
-        return int(self.connection.execute(counted).fetchall()[0][0])
+        listed = ", ".join(quote_literal(file) for file in files)
+        counted_rows = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata([{listed}])"
+        return int(self.connection.execute(counted_rows).fetchall()[0][0])
 
-    def _counted(self, specs: Sequence[CheckSpec], rows: int) -> dict[str, EngineOutcome]:
-        """Counts rows that break a condition, all conditions in one statement."""
-        try:
-            return self._count_statement(specs, rows)
-        except EngineError as error:
-            if len(specs) == 1:
-                return {specs[0].name: _failed(specs[0], rows, error)}
-        # One of them is at fault: alone, the others still give their counts.
-        results: dict[str, EngineOutcome] = {}
-        for spec in specs:
-            results |= self._counted([spec], rows)
-        return results
+    def _is_condition(self, spec: CheckSpec) -> bool:
+        """Whether one condition on a row decides it: a predicate, or a key into another table."""
+        of_batch = Unique | SqlMetric | RowCount | Fresh | Expectation | SodaCheck
+        is_own = isinstance(spec.claim, ForeignKey) and self.keys.is_own(spec.claim)
+        return not isinstance(spec.claim, of_batch) and not is_own
 
-    def _count_statement(self, specs: Sequence[CheckSpec], rows: int) -> dict[str, EngineOutcome]:
-        if not specs:
-            return {}
-        with engine_errors():
-            conditions = [condition_of(spec, self.keys, n) for n, spec in enumerate(specs)]
-            counts = ", ".join(f"count(*) FILTER (WHERE {c.sql})" for c in conditions)
-            joins = " ".join(c.join for c in conditions if c.join)
-            found = self.connection.execute(f"SELECT {counts} FROM {BATCH} b {joins}").fetchall()[0]
+    def _row_rules(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
+        rules: list[Rule] = []
+        errors: dict[str, EngineError] = {}
+        for n, spec in enumerate(specs):
+            try:
+                rules.append(Rule(spec.name, condition_of(spec, self.keys, n, self.files.schema)))
+            except EngineError as error:
+                errors[spec.name] = error
+        errors |= self._bad.find(rules)
+        counts = self._bad.counts()
         return {
-            spec.name: _counted_outcome(spec, rows, int(count))
-            for spec, count in zip(specs, found, strict=True)
+            spec.name: failed(spec, self.rows, errors[spec.name])
+            if spec.name in errors
+            else counted(spec, self.rows, counts[spec.name])
+            for spec in specs
         }
 
-    def _guarded(self, spec: CheckSpec, rows: int, run: object) -> EngineOutcome:
-        try:
-            with engine_errors():
-                return run(spec, rows)  # type: ignore[operator, no-any-return]
-        except EngineError as error:
-            return _failed(spec, rows, error)
+    def _gates(self) -> Gates:
+        return Gates(
+            connection=self.connection,
+            batch=BATCH,
+            schema=self.files.schema,
+            keys=self.keys,
+            rows=self.rows,
+            evaluated_at=self.evaluated_at,
+            timeout_seconds=self.timeout_seconds,
+        )
 
-    def _unique(self, spec: CheckSpec, rows: int) -> EngineOutcome:
-        """All rows of a group with more than one, and rows whose key is published already."""
-        claim = spec.claim
-        assert isinstance(claim, Unique)
-        keys = ", ".join(q(c) for c in claim.columns)
-        present = " AND ".join(f"{q(c)} IS NOT NULL" for c in claim.columns)
-        extra = self.connection.execute(
-            f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {BATCH} "
-            f"WHERE {present} GROUP BY {keys} HAVING count(*) > 1)"
-        ).fetchall()[0][0]
-        repeated = f"SELECT {keys} FROM {BATCH} WHERE {present} GROUP BY {keys} HAVING count(*) > 1"
-        if self.published:
-            repeated += f" UNION SELECT {keys} FROM read_parquet({_listed(self.published)})"
-        broken = self.connection.execute(
-            f"SELECT {_PLACE} FROM {BATCH}_rows SEMI JOIN ({repeated}) USING ({keys})"
-            if int(extra) or self.published
-            else f"SELECT {_PLACE} FROM {BATCH}_rows WHERE FALSE"
-        ).fetchall()
-        if spec.scope is Scope.ROW:
-            self.broken_rows += [BrokenRow(file, int(n), spec) for file, n in broken]
-            return _counted_outcome(spec, rows, len(broken))
-        value = Decimal(int(extra))
-        if spec.threshold.percent:
-            value = _percent(int(extra), rows)
-        return _measured(spec, rows, int(extra), value)
-
-    def _sql_metric(self, spec: CheckSpec, rows: int) -> EngineOutcome:
-        claim = spec.claim
-        assert isinstance(claim, SqlMetric)
-        found = self.connection.execute(claim.query).fetchall()
-        value = as_decimal(found[0][0]) if len(found) == 1 and len(found[0]) == 1 else None
-        if value is None:
-            raise EngineError(f"the query must give one finite number, not {_described(found)}")
-        return _measured(spec, rows, None, value)
-
-    def _expectations(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
-        if not specs:
-            return {}
-        from quality_platform.validation.great_expectations_engine import run_expectations
-
-        columns = self._columns_needed(specs)
-        wanted = ", ".join([*(q(c) for c in columns), _PLACE])
-        table = self.connection.sql(
-            f"SELECT {wanted} FROM {BATCH}_rows ORDER BY {_PLACE}"
-        ).to_arrow_table()
-        # The engine counts rows by the columns given; without one it still needs the places.
-        outcomes = run_expectations(table.select(columns) if columns else table, specs)
+    def _measured(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
+        outcomes: dict[str, EngineOutcome] = {}
+        aggregated: list[CheckSpec] = []
         for spec in specs:
-            if spec.scope is Scope.ROW:
-                self._gather(spec, outcomes[spec.name], table)
-        return outcomes
+            match spec.claim:
+                case RowCount(""):
+                    outcomes[spec.name] = measured(spec, self.rows, None, self._records())
+                case SqlMetric():
+                    outcomes[spec.name] = self._gates().metric(spec, spec.claim)
+                case RowCount() | Fresh():
+                    aggregated.append(spec)
+                case _ if self._is_condition(spec):
+                    aggregated.append(spec)
+        return outcomes | self._gates().outcomes(aggregated)
 
-    def _columns_needed(self, specs: Sequence[CheckSpec]) -> list[str]:
-        """The batch's columns that the expectations read; one that it lacks is their own error."""
-        needed = {column for spec in specs for column in columns_needed(spec)}
-        return [c for c in self.files.schema.names if c in needed or EVERY_COLUMN in needed]
+    def _unique(self, spec: CheckSpec, claim: Unique) -> EngineOutcome:
+        """All rows of a group with more than one, and rows whose key is published already."""
+        published = read_parquet(self.published) if self.published else ""
+        search = Uniqueness(self.connection, _ROWS, _PLACE, self.files.schema, published)
+        try:
+            with engine_errors(), time_limit(self.connection, self.timeout_seconds):
+                judged = self._rows_where(claim.where)
+                found = search.repeats(claim)
+                if spec.scope is Scope.ROW:
+                    self._bad.add(spec.name, found.places)
+                    return counted(spec, judged, self._bad.number([spec.name]))
+        except EngineError as error:
+            return failed(spec, self.rows, error)
+        return counted(spec, judged, found.extra)
 
-    def _gather(self, spec: CheckSpec, outcome: EngineOutcome, table: pa.Table) -> None:
-        if outcome.positions is None or not len(outcome.positions):
-            return
-        places = table.select(table.column_names[-2:]).take(outcome.positions).to_pylist()
-        for file, position in (place.values() for place in places):
-            self.broken_rows.append(BrokenRow(file, int(position), spec))
+    def _rows_where(self, condition: str) -> int:
+        if not condition:
+            return self.rows
+        query = f"SELECT count(*) FROM {BATCH} WHERE {condition}"
+        return int(self.connection.execute(query).fetchall()[0][0])
 
-    def _soda(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
-        if not specs:
-            return {}
-        from quality_platform.validation.soda_engine import run_soda_checks
+    def _own_key(self, spec: CheckSpec, claim: ForeignKey) -> EngineOutcome:
+        """A key into the table itself: rows of the batch that stay are rows of the table."""
+        files = self.keys.files.get(claim.to_table)
+        published = read_parquet(files) if files else ""
+        own_keys = OwnKeys(self._bad, self.files.held, self.row_specs, published)
+        try:
+            with engine_errors(), time_limit(self.connection, self.timeout_seconds):
+                count = own_keys.dangling(spec, claim)
+        except EngineError as error:
+            return failed(spec, self.rows, error)
+        return counted(spec, self.rows, count)
 
-        types: Mapping[str, str] = {f.name: str(f.type) for f in self.files.schema}
-        return run_soda_checks(self.connection, BATCH, types, specs)
+    def _placed(self) -> PlacedRows:
+        return PlacedRows(
+            connection=self.connection,
+            relation=BATCH,
+            placed=_ROWS,
+            place=_PLACE,
+            schema=self.files.schema,
+            rows=self.rows,
+            timeout_seconds=self.timeout_seconds,
+        )
 
+    def _gather(self, spec: CheckSpec, places: pa.Table) -> None:
+        """Keeps rows that break a row check of an engine: a table of file and position.
 
-def _described(found: Sequence[Sequence[object]]) -> str:
-    """A query's answer without its content, which may be personal data."""
-    if len(found) != 1 or len(found[0]) != 1:
-        return f"{len(found)} rows of {len(found[0]) if found else 0} columns"
-    value = found[0][0]
-    return "NULL" if value is None else f"a value of type {type(value).__name__}"
+        They are added once the engine has ended: it may still be reading the batch.
+        """
+        numbers = pc.index_in(places.column(0), value_set=pa.array(self._bad.files, pa.string()))
+        kept = pa.Table.from_arrays([numbers, places.column(1)], ["file", "position"])
+        self._gathered.setdefault(spec.name, []).append(kept)
 
-
-def _is_countable(spec: CheckSpec) -> bool:
-    """Whether one condition on a row decides it: a predicate or a foreign key."""
-    return not isinstance(spec.claim, Unique | SqlMetric | RowCount | Expectation | SodaCheck)
-
-
-def _counted_outcome(spec: CheckSpec, rows: int, count: int) -> EngineOutcome:
-    value = _percent(count, rows) if spec.threshold.percent else Decimal(count)
-    return _measured(spec, rows, count, value)
-
-
-def _percent(count: int, rows: int) -> Decimal:
-    """100 * count / rows; 0 for a batch without rows, in which no row can break anything."""
-    return Decimal(0) if not rows else Decimal(100) * count / rows
-
-
-def _measured(spec: CheckSpec, rows: int, count: int | None, value: Decimal) -> EngineOutcome:
-    return EngineOutcome(
-        name=spec.name,
-        passed=spec.threshold.holds(value),
-        rows=rows,
-        count=count,
-        value=value,
-        message=f"{_shown(spec, value)}, must be {spec.threshold}",
-    )
-
-
-def _shown(spec: CheckSpec, value: Decimal) -> str:
-    """The value for people; it was compared with all its digits."""
-    if not spec.threshold.percent:
-        return f"{value.normalize():f}"
-    return f"{Decimal(f'{value:.6g}').normalize():f}%"
-
-
-def _failed(spec: CheckSpec, rows: int, error: EngineError) -> EngineOutcome:
-    return EngineOutcome(
-        name=spec.name, passed=False, rows=rows, count=None, error=error.problems[0].message
-    )
+    def _add_gathered(self) -> None:
+        for name, found in self._gathered.items():
+            self.connection.register("engine_places", pa.concat_tables(found))
+            try:
+                self._bad.add_numbered(name, "FROM engine_places")
+            finally:
+                self.connection.unregister("engine_places")
 
 
-def _listed(files: Sequence[str]) -> str:
-    return f"[{', '.join(quote_literal(file) for file in files)}]"
+def _read(field: pa.Field[Any]) -> str:
+    """A column of the files in SQL.
+
+    The statistics of Parquet files leave out NaN, and DuckDB 2.0 takes them for the whole truth:
+    it finds no NaN by any condition, not even by isnan(). Behind TRY it asks the values.
+    """
+    name = q(field.name)
+    return f"TRY({name}) AS {name}" if _may_be_nan(field.type) else name
+
+
+def _may_be_nan(kind: pa.DataType) -> bool:
+    inner = [kind.field(n).type for n in range(kind.num_fields)]
+    return pa.types.is_floating(kind) or any(map(_may_be_nan, inner))

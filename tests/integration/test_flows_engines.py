@@ -116,13 +116,28 @@ def test_a_gate_of_either_engine_has_the_consequence_of_its_severity(
     assert column_of(platform, "shop.trips", "id") == published
 
 
-def test_a_soda_check_of_a_column_judges_the_whole_batch(project: Project) -> None:
-    early = soda("early", {"invalid": {"valid_min": 0}})
+def test_a_soda_check_with_a_threshold_judges_the_whole_batch(project: Project) -> None:
+    early = soda("early", {"invalid": {"valid_min": 0, "threshold": {"must_be_less_than": 2}}})
     platform = trips(project, start={"quality": [early]}).open()
     project.deliver("trips/a.csv", f"{HEADER}\n1,-1,2,a\n2,5,7,b\n3,-3,1,\n")
     outcome = load_table(platform, "trips", "run-1")
     result = next(r for r in outcome.results if r.spec.name == "early")
     assert (outcome.state, result.count) == ("blocked", 2)
+
+
+def test_a_soda_check_without_a_threshold_holds_the_rows_that_break_it(project: Project) -> None:
+    early = soda("early", {"invalid": {"valid_min": 0}})
+    platform = trips(project, start={"quality": [early]}).open()
+    project.deliver("trips/a.csv", f"{HEADER}\n1,-1,2,a\n2,5,7,b\n3,-3,1,\n")
+    outcome = load_table(platform, "trips", "run-1")
+    result = next(r for r in outcome.results if r.spec.name == "early")
+    assert (outcome.state, result.verdict, result.count) == ("published", "fail", 2)
+    assert column_of(platform, "shop.trips", "id") == [2]
+    rows = {row["_source_line"]: row for row in quarantined_rows(platform, "trips")}
+    assert {n: row["_broken_rules"] for n, row in rows.items()} == {
+        2: ["early"],
+        4: ["name_not_null", "early"],
+    }
 
 
 def test_a_soda_check_that_cannot_run_blocks(project: Project) -> None:

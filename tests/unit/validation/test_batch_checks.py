@@ -237,9 +237,6 @@ def test_the_first_rows_of_a_broken_key_are_shown(batch, connection):
 def test_the_first_rows_are_shown_in_whatever_order_they_were_found(batch, connection):
     checks = batch.checks(connection, rows([1, "p"], [2, "q"], [1, "r"]))
     checks.run([UNIQUE])
-    checks.broken_rows.reverse()
-    assert checks.failing_rows(UNIQUE, ["b"], 1) == [{"b": "p"}]
-    checks.broken_rows.reverse()
     assert checks.failing_rows(UNIQUE, ["b"], 1) == [{"b": "p"}]
 
 

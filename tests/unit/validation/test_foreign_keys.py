@@ -15,6 +15,7 @@ from support.batches import SMALL, lacks_reference, masks_of, parquet, row_rule
 from quality_platform.checks.specs import ForeignKey, NotNull
 from quality_platform.errors import EngineError
 from quality_platform.lake.query import duckdb_session
+from quality_platform.validation.row_rules import ReferenceKeys, RowRules
 
 ROWS = pa.schema([("a", pa.int64()), ("b", pa.string())])
 KEYS = pa.schema([("k", pa.int64()), ("l", pa.string())])
@@ -130,10 +131,59 @@ def test_a_key_that_cannot_be_looked_up_is_an_error(tmp_path: Path, claim, messa
         broken(session, table, claim, [file])
 
 
-def test_a_text_that_is_no_number_is_told_with_the_name_of_the_key(tmp_path: Path):
-    table = pa.Table.from_pylist([{"b": "x"}], ROWS)
+def test_a_text_that_is_no_number_makes_the_key_an_error_without_the_text(tmp_path: Path):
+    batch = pa.RecordBatch.from_pylist([{"b": "secret"}], ROWS)
     file = parquet(tmp_path, "other", pa.Table.from_pylist([{"k": 1}], KEYS))
-    claim = ForeignKey(("b",), "other", ("k",))
-    with duckdb_session(SMALL) as session, pytest.raises(EngineError) as raised:
-        broken(session, table, claim, [file])
-    assert raised.value.problems[0].field == "key"
+    specs = [row_rule("key", ForeignKey(("b",), "other", ("k",)))]
+    with duckdb_session(SMALL) as session:
+        rules = RowRules.compiled(session, specs, ReferenceKeys(session, {"other": [file]}))
+        assert list(rules.masks(batch).rules_by_row()) == []
+    assert "Conversion" in rules.failed["key"]
+    assert "secret" not in rules.failed["key"]
+
+
+INTEGERS = st.one_of(
+    st.integers(-6, 12), st.sampled_from([2**63 - 1, -(2**63), 2**31, 10**6, -(10**6)])
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.none() | INTEGERS, max_size=15),
+    st.one_of(
+        st.lists(st.none() | INTEGERS, max_size=6),
+        st.integers(0, 8).map(lambda n: list(range(-2, n))),
+        st.lists(st.integers(-3, 60), min_size=2, max_size=9),
+    ),
+)
+def test_integers_are_found_without_a_join_as_with_one(folder, values, keys):
+    """Keys without a gap are a range, keys close together are bits, all others are joined."""
+    batch = pa.record_batch({"a": pa.array(values, pa.int64())})
+    file = parquet(folder, "numbers", pa.table({"k": pa.array(keys, pa.int64())}))
+    expected = [i for i, v in enumerate(values) if v is not None and v not in keys]
+    with duckdb_session(SMALL) as session:
+        known = ReferenceKeys(session, {"other": [file]})
+        for schema in (batch.schema, None):
+            rules = RowRules.compiled(session, [row_rule("key", SINGLE)], known, schema)
+            assert rules.masks(batch).breaking(0).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "form"),
+    [([1, 2, 3], "<"), ([1, 5, 9], "get_bit"), ([1, 10**12], "JOIN"), ([], "JOIN")],
+)
+def test_close_keys_need_no_join(folder, keys, form):
+    file = parquet(folder, "form", pa.table({"k": pa.array(keys, pa.int64())}))
+    with duckdb_session(SMALL) as session:
+        known = ReferenceKeys(session, {"other": [file]})
+        rules = RowRules.compiled(session, [row_rule("key", SINGLE)], known, ROWS)
+        assert form in rules.statement
+
+
+def test_a_number_that_is_no_integer_is_looked_up_as_it_is(folder):
+    batch = pa.record_batch({"a": pa.array([1.0, 1.5, float("nan")])})
+    file = parquet(folder, "floats", pa.table({"k": [1, 2]}))
+    with duckdb_session(SMALL) as session:
+        known = ReferenceKeys(session, {"other": [file]})
+        rules = RowRules.compiled(session, [row_rule("key", SINGLE)], known, batch.schema)
+        assert rules.masks(batch).breaking(0).tolist() == [1, 2]
