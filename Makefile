@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 PORT ?= 3000
 BIN := .venv/bin
 
-.PHONY: help run ui test lint format lock docs clean
+.PHONY: help run ui test lint format lock docs bench clean
 
 help: ## Show the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -38,6 +38,10 @@ format: .venv/installed-dev ## Format the code
 
 docs: .venv/installed-dev ## Write the generated pages of docs/
 	$(BIN)/python scripts/write_docs.py
+
+bench: .venv/installed-dev ## Measure against the peers and the limit (SIZE=1M, ENGINES="ours soda" for a part)
+	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks \
+	    $(if $(SIZE),--sizes $(SIZE)) $(if $(ENGINES),--engines $(ENGINES))
 
 lock: ## Resolve the lock files anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \
