@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: the configuration reference and the error codes."""
+"""Writes the generated parts of docs/: configuration, error codes, what examples print."""
 
 from __future__ import annotations
 
@@ -51,5 +51,9 @@ def pages() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
+    from doc_examples import page_with_output
+
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
+    for path in sorted((DOCS / "rules").glob("*.md")):
+        path.write_text(page_with_output(path.read_text(encoding="utf-8")), encoding="utf-8")
