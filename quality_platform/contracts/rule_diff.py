@@ -48,9 +48,7 @@ def _named(rules: Sequence[QualityRule], renames: Mapping[str, str]) -> list[Nam
         key = f"{column} {_title(rule)}"
         seen[key] = seen.get(key, 0) + 1
         rule_id = str(rule.entry.get("id") or "")
-        named.append(
-            Named(rule_id and f"{column} {rule_id}", f"{key} {seen[key]}", rule)
-        )
+        named.append(Named(rule_id and f"{column} {rule_id}", f"{key} {seen[key]}", rule))
     return named
 
 

@@ -116,7 +116,7 @@ def _value_breaks(claim: ValueClaim, value: Any) -> bool:  # noqa: C901, PLR0911
         case InSet(_, values):
             return value not in values
         case Matches(_, pattern):
-            # In RE2 a dollar is the end of the text; in Python also the place before a last newline.
+            # In RE2 a dollar is the end of the text; in Python also what is before a last newline.
             return re.search(re.sub(r"\$$", r"\\Z", pattern), value) is None
         case InRange():
             return _is_outside(claim, value)
