@@ -16,6 +16,7 @@ def load() -> Mapping[str, str]:
     import duckdb
     import jsonschema  # noqa: F401
     import open_data_contract_standard.model  # noqa: F401
+    import sqlglot.dialects.duckdb  # noqa: F401
     import yaml  # noqa: F401
 
     from quality_platform.flows.check_data import check_data  # noqa: F401

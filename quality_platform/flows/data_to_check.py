@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,10 @@ from quality_platform.checks.specs import ForeignKey
 from quality_platform.contracts.models import SchemaObject
 from quality_platform.contracts.schemas import arrow_schema
 from quality_platform.errors import Location, SourceNotFoundError
+from quality_platform.flows.bad_row_files import UnreadRows
 from quality_platform.flows.platform import Platform
 from quality_platform.ingest.conform import BadCell, conform, positions
+from quality_platform.ingest.source_lines import SourceLines
 from quality_platform.ingest.typed_columns import fit, has_types, require_fitting
 from quality_platform.lake.reading import files_of, published_snapshot
 from quality_platform.lake.table_files import TableFiles
@@ -52,15 +55,24 @@ class FileOptions:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the rows of a batch come from, and how many records beside them were no rows."""
+    """Where the rows of a batch come from, and the lines of records beside them that were no rows.
+
+    `lines` are physical lines of text; in other files a row's number. Both are counted from 1.
+    """
 
     file: str
-    lines: pa.Int64Array | None = None
-    rejected: int = 0
+    lines: pa.Array[Any]
+    rejected: Sequence[int] = ()
 
     def of(self, row: int) -> str:
         """File and line of a row, for people."""
-        return self.file if self.lines is None else f"{self.file}:{self.lines[row].as_py()}"
+        return place_text(self.file, self.lines[row].as_py())
+
+
+def place_text(file: str, line: int | None) -> str:
+    """The place of a row for people: `file.csv:7`, or `file.parquet row 7`."""
+    between = " row " if file.casefold().endswith(_TYPED_SUFFIXES) else ":"
+    return f"{file}{between}{line}"
 
 
 @dataclass
@@ -84,10 +96,65 @@ class ReadRows:
 
 @dataclass(frozen=True)
 class Data:
-    """Parquet files with the contract's columns and types, and what was read to make them."""
+    """Parquet files with the contract's columns and types, and what was read to make them.
+
+    `lines` and `unread` are of scratch files: where their rows come from, and what did not fit.
+    `is_table` says that the files are a table's, whose names tell people nothing.
+    """
 
     files: Sequence[str]
     read: ReadRows
+    lines: SourceLines | None = None
+    unread: UnreadRows | None = None
+    is_table: bool = False
+
+    def places(
+        self, files: Sequence[str], positions: Sequence[int]
+    ) -> tuple[list[str], list[int | None]]:
+        """The source files and lines of rows, by their scanned files and positions from 0."""
+        if self.lines is not None:
+            return self.lines.at(positions)
+        return list(files), [position + 1 for position in positions]
+
+    def place(self, file: str, position: int) -> str:
+        """The place of one row, for people; "" in a table."""
+        if self.is_table:
+            return ""
+        (source,), (line,) = self.places([file], [position])
+        return place_text(source, line)
+
+
+class _ScratchFiles:
+    """The rows of a source as Parquet, with their places and the rows that do not fit beside."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path = path
+        self.read = ReadRows()
+        self.lines = SourceLines(path.with_suffix(".lines"))
+        self.unread = UnreadRows(path.with_suffix(".unread"), schema)
+        plain = pa.schema([f.with_nullable(True).remove_metadata() for f in schema])
+        self._rows = pq.ParquetWriter(path, plain, compression="zstd", compression_level=1)
+
+    def __enter__(self) -> _ScratchFiles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (self._rows, self.lines, self.unread):
+            file.close()
+
+    def add(self, rows: pa.RecordBatch, bad: Sequence[BadCell], places: Places) -> None:
+        """Adds a batch of rows, of which those with bad cells are put aside."""
+        keep = np.ones(rows.num_rows, bool)
+        keep[positions(bad)] = False
+        kept, left = pa.array(keep), pa.array(~keep)
+        self.read.add(rows.num_rows + len(places.rejected), int(keep.sum()))
+        self.read.show(bad, places)
+        self._rows.write_batch(rows.filter(kept))
+        self.lines.add(places.file, places.lines.filter(kept))
+        if bad:
+            self.unread.add(rows.filter(left), places.file, places.lines.filter(left))
+        if places.rejected:
+            self.unread.add_lines(places.file, places.rejected)
 
 
 class DataReader:
@@ -99,6 +166,8 @@ class DataReader:
 
     def __enter__(self) -> DataReader:
         self._scratch = tempfile.TemporaryDirectory(prefix="quality-platform-")
+        self.scratch = Path(self._scratch.name)
+        self.sources: list[str] = []
         self._written = 0
         return self
 
@@ -114,12 +183,12 @@ class DataReader:
         """
         published = self.table_files(data) if not Path(data).exists() else None
         if published is not None:
-            return _ready(published)
+            return _ready(published, is_table=True)
         files, schema = self._find(data), arrow_schema(obj)
-        if self._are_ready(files, obj, schema):
+        names, ignored = [c.source_name for c in obj.properties], self._options.ignore_columns
+        if _are_ready(files, names, schema, ignored):
             return _ready([file.path for file in files])
-        names = [column.source_name for column in obj.properties]
-        return self._converted(files, names, schema, self._options.ignore_columns)
+        return self._converted(files, names, schema, ignored)
 
     def reference(self, data: str, claim: ForeignKey, schema: pa.Schema) -> Sequence[str]:
         """The data that a foreign key refers to, as files with its key columns.
@@ -142,6 +211,8 @@ class DataReader:
         )
         files = self._find(data)
         others = [name for file in files for name in self._names(file) if name not in keys.names]
+        if _are_ready(files, keys.names, keys, others):
+            return [file.path for file in files]
         return self._converted(files, keys.names, keys, others).files
 
     def _names(self, file: SourceFile) -> list[str]:
@@ -171,7 +242,9 @@ class DataReader:
 
     def _find(self, data: str) -> tuple[SourceFile, ...]:
         try:
-            return find_files(str(Path(data).absolute()), location=None, field="data")
+            return find_files(
+                str(Path(data).absolute()), location=None, field="data", digests=False
+            )
         except SourceNotFoundError as error:
             if self._platform is None:
                 raise
@@ -182,16 +255,6 @@ class DataReader:
                 allowed=f"a file, a glob, or one of the tables {', '.join(known)}",
             ) from error
 
-    def _are_ready(self, files: Sequence[SourceFile], obj: SchemaObject, schema: pa.Schema) -> bool:
-        """Whether the files can be scanned as they are: Parquet with the contract's types."""
-        if not all(_is_parquet(file.path) for file in files):
-            return False
-        if any(column.source_name != column.name for column in obj.properties):
-            return False
-        for file in files:
-            _require_typed(file.path, obj.column_names, schema, self._options.ignore_columns)
-        return all(has_types(schema_of(Path(file.path)), schema) for file in files)
-
     def _converted(
         self,
         files: Sequence[SourceFile],
@@ -201,18 +264,11 @@ class DataReader:
     ) -> Data:
         """The columns called `names` in a scratch file, as the fields of the schema."""
         self._written += 1
-        path = str(Path(self._scratch.name) / f"{self._written}.parquet")
-        read = ReadRows()
-        plain = pa.schema([f.with_nullable(True).remove_metadata() for f in schema])
-        with pq.ParquetWriter(path, plain, compression="zstd", compression_level=1) as writer:
+        with _ScratchFiles(self.scratch / f"{self._written}.parquet", schema) as made:
             for file in files:
                 for rows, bad, places in self._batches(file, names, schema, ignored):
-                    keep = np.ones(rows.num_rows, bool)
-                    keep[positions(bad)] = False
-                    read.add(rows.num_rows + places.rejected, int(keep.sum()))
-                    read.show(bad, places)
-                    writer.write_batch(rows.filter(pa.array(keep)))
-        return Data([path], read)
+                    made.add(rows, bad, places)
+        return Data([str(made.path)], made.read, made.lines, made.unread)
 
     def _batches(
         self, file: SourceFile, names: Sequence[str], schema: pa.Schema, ignored: Sequence[str]
@@ -222,16 +278,32 @@ class DataReader:
             source = CsvSource(file, tuple(names), tuple(ignored), format_)
             for batch in source.batches():
                 rows, bad = conform(batch.columns, schema)
-                yield rows, bad, Places(file.path, batch.lines, len(batch.rejects))
+                rejected = [reject.line for reject in batch.rejects]
+                yield rows, bad, Places(file.path, batch.lines, rejected)
             return
         _require_typed(file.path, names, schema, ignored)
+        start = 1
         for columns in batches_of_file(Path(file.path), names):
             rows, bad = fit(columns.rename_columns(schema.names), schema)
-            yield rows, bad, Places(file.path)
+            end = start + rows.num_rows
+            yield rows, bad, Places(file.path, pa.array(np.arange(start, end)))
+            start = end
 
 
-def _ready(files: Sequence[str]) -> Data:
-    return Data(files, ReadRows(sum(pq.read_metadata(file).num_rows for file in files)))
+def _ready(files: Sequence[str], *, is_table: bool = False) -> Data:
+    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    return Data(files, ReadRows(rows), is_table=is_table)
+
+
+def _are_ready(
+    files: Sequence[SourceFile], names: Sequence[str], schema: pa.Schema, ignored: Sequence[str]
+) -> bool:
+    """Whether the files can be scanned as they are: Parquet with the schema's names and types."""
+    if list(names) != schema.names or not all(_is_parquet(file.path) for file in files):
+        return False
+    for file in files:
+        _require_typed(file.path, names, schema, ignored)
+    return all(has_types(schema_of(Path(file.path)), schema) for file in files)
 
 
 def _is_parquet(path: str) -> bool:

@@ -47,7 +47,9 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
-def find_files(pattern: str, *, location: Location | None, field: str) -> tuple[SourceFile, ...]:
+def find_files(
+    pattern: str, *, location: Location | None, field: str, digests: bool = True
+) -> tuple[SourceFile, ...]:
     """Finds the files that a path or a glob names, each with its size, time and digest.
 
     A glob takes `*`, `?`, `[...]` and `**` (any depth of folders). Of what a glob matches, hidden
@@ -59,6 +61,7 @@ def find_files(pattern: str, *, location: Location | None, field: str) -> tuple[
         pattern: An absolute path or glob.
         location: Where it stands in runner.yaml.
         field: The setting's name there.
+        digests: Whether the files are read for their digests; "" stands for each otherwise.
 
     Returns:
         The regular files, sorted by path; never none.
@@ -86,7 +89,7 @@ def find_files(pattern: str, *, location: Location | None, field: str) -> tuple[
             allowed="the absolute path of a file, or a glob such as /data/orders/*.csv",
             action="correct the path, or put the file there",
         )
-    return tuple(_fingerprint(path) for path in paths)
+    return tuple(_fingerprint(path, digests=digests) for path in paths)
 
 
 def list_files(pattern: str) -> list[Path]:
@@ -172,18 +175,23 @@ def _why_none(pattern: str, matches: list[Path], left_out: int) -> str:
     return "no file here" if not glob.has_magic(pattern) else "no file matches"
 
 
-def _fingerprint(path: Path) -> SourceFile:
-    digest = hashlib.sha256()
+def _fingerprint(path: Path, *, digests: bool) -> SourceFile:
     try:
         with path.open("rb") as stream:
             found = os.fstat(stream.fileno())
-            while block := stream.read(HASH_BLOCK_BYTES):
-                digest.update(block)
-            file = SourceFile(str(path), found.st_size, found.st_mtime_ns, digest.hexdigest())
+            digest = _digest(stream) if digests else ""
+            file = SourceFile(str(path), found.st_size, found.st_mtime_ns, digest)
             _require_unchanged(file, os.fstat(stream.fileno()))
     except OSError as error:
         raise _unreadable(path, error) from error
     return file
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := stream.read(HASH_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _require_unchanged(file: SourceFile, now: os.stat_result) -> None:

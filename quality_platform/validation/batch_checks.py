@@ -48,7 +48,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BATCH = "batch"
-_ROWS = f"{BATCH}_rows"
+PLACED_ROWS = f"{BATCH}_rows"
+FILE_COLUMN, POSITION_COLUMN = "quality_platform.file", "quality_platform.position"
+"""Columns of `PLACED_ROWS` beside the batch's: a row's file, and its position in it from 0."""
+_ROWS = PLACED_ROWS
 _FILE, _POSITION = own("file"), own("position")
 _PLACE = f"{_FILE}, {_POSITION}"
 _FILE_OPTION = "filename = 'quality_platform.file'"
@@ -168,9 +171,7 @@ class BatchChecks:
 
     def _where_broken(self, spec: CheckSpec, limit: int) -> str:
         if spec.scope is Scope.ROW:
-            found = self._bad.first(spec.name, limit)
-            places = ", ".join(f"({quote_literal(file)}, {n})" for file, n in found)
-            return f"WHERE ({_PLACE}) IN ({places})" if places else "WHERE FALSE"
+            return f"WHERE {_is_at(self._bad.first(spec.name, limit))}"
         if not self._is_condition(spec):
             return "WHERE FALSE"
         condition = self._gates().condition(spec)
@@ -319,6 +320,16 @@ class BatchChecks:
                 self._bad.add_numbered(name, "FROM engine_places")
             finally:
                 self.connection.unregister("engine_places")
+
+
+def _is_at(places: Sequence[tuple[str, int]]) -> str:
+    """SQL of "the row is at one of these files and positions".
+
+    A list of pairs would say the same, but only equations let DuckDB read no more than the row
+    groups concerned.
+    """
+    at = [f"({_FILE} = {quote_literal(file)} AND {_POSITION} = {n})" for file, n in places]
+    return f"({' OR '.join(at)})" if at else "FALSE"
 
 
 def _read(field: pa.Field[Any]) -> str:
