@@ -62,7 +62,7 @@ class ReferenceKeys:
     files: Mapping[str, Sequence[str]]
     own_table: str = ""
     _loaded: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
-    _integers: dict[str, IntegerKeys | None] = field(default_factory=dict)
+    _integers: dict[tuple[str, tuple[str, ...]], IntegerKeys | None] = field(default_factory=dict)
 
     def is_own(self, claim: ForeignKey) -> bool:
         """Whether the claim refers to the very table that is checked."""
@@ -95,33 +95,33 @@ class ReferenceKeys:
         Raises:
             EngineError: as `relation`.
         """
-        name = self.relation(claim)
-        if name not in self._integers:
+        key = (claim.to_table, claim.to_columns)
+        if key not in self._integers:
             with engine_errors():
-                self._integers[name] = self._close_together(name, len(claim.to_columns))
-        return self._integers[name]
+                self._integers[key] = self._close_together(claim)
+        return self._integers[key]
 
-    def _close_together(self, name: str, columns: int) -> IntegerKeys | None:
-        key = own("key0")
-        if columns != 1 or self._type(name) not in _INTEGERS:
+    def _close_together(self, claim: ForeignKey) -> IntegerKeys | None:
+        """Reads the keys without a table of them: its memory would grow with their number."""
+        columns, source = self._source(claim)
+        if len(columns) != 1 or self._type(columns[0], source) not in _INTEGERS:
             return None
+        key = columns[0]
         low, high, count = self.connection.execute(
-            f"SELECT min({key}), max({key}), count({key}) FROM {name}"
+            f"SELECT min({key}), max({key}), count({key}) FROM {source}"
         ).fetchall()[0]
-        if not count:
+        if not count or high - low + 1 > min(_MOST_BITS, _SPARSEST * count):
             return None
-        span = high - low + 1
-        if span == count:
-            return IntegerKeys(low, high)
-        if span > min(_MOST_BITS, _SPARSEST * count):
-            return None
+        name = f"reference_bits_{len(self._integers)}"
         self.connection.execute(
-            f"SET VARIABLE {name} = (SELECT bitstring_agg({key}, {low}, {high}) FROM {name})"
+            f"SET VARIABLE {name} = (SELECT bitstring_agg({key}, {low}, {high}) FROM {source})"
         )
-        return IntegerKeys(low, high, name)
+        counted = self.connection.execute(f"SELECT bit_count(getvariable('{name}'))").fetchall()
+        is_complete = counted[0][0] == high - low + 1
+        return IntegerKeys(low, high, "" if is_complete else name)
 
-    def _type(self, name: str) -> str:
-        described = self.connection.execute(f"DESCRIBE {name}").fetchall()
+    def _type(self, column: str, source: str) -> str:
+        described = self.connection.execute(f"DESCRIBE SELECT {column} FROM {source}").fetchall()
         return str(described[0][1])
 
     def _source(self, claim: ForeignKey) -> tuple[list[str], str]:
