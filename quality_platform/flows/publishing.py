@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.results import CheckResult
-from quality_platform.checks.specs import Severity
 from quality_platform.errors import AccountingError, ConcurrentLoadError
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
+from quality_platform.flows.late_rows import late_rows
 from quality_platform.flows.outcomes import LoadOutcome, Progress
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.samples import Samples, run_sampled
@@ -165,7 +165,7 @@ class Load:
         self, staging: Staging, plan: CheckPlan, batch: BatchChecks
     ) -> tuple[CheckResult, ...]:
         outcomes = run_sampled(batch, plan.batch_checks, staging.samples)
-        staging.hold_back([r for r in batch.broken_rows if r.check.severity is Severity.ERROR])
+        staging.hold_back(late_rows(batch.labelled(), batch.row_specs))
         judge = Judge(self.table, staging.rows_read, staging.samples, self.plan.label)
         errors = {**plan.errors, **staging.rules.failed}
         return judge.results(staging.counts, outcomes, errors)

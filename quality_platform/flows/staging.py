@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.specs import CheckSpec, Severity
 from quality_platform.checks.wording import reason_text
+from quality_platform.flows.late_rows import LateRows
 from quality_platform.flows.samples import Samples
 from quality_platform.ingest.conform import BadCell, conform, positions
 from quality_platform.ingest.source_lines import SourceLines
@@ -31,11 +32,7 @@ from quality_platform.quarantine.records import (
     with_more_reasons,
 )
 from quality_platform.sources.protocol import SourceBatch
-from quality_platform.validation.batch_checks import BrokenRow
 from quality_platform.validation.row_rules import RowRules
-
-BrokenChecks = dict[int, list[CheckSpec]]
-"""For rows of a file, by their position from 0, the checks on the whole batch that they break."""
 
 
 @dataclass(frozen=True)
@@ -182,27 +179,24 @@ class Staging:
         )
         self._held.write(quarantine_batch(held, self.provenance))
 
-    def hold_back(self, broken_rows: Sequence[BrokenRow]) -> None:
+    def hold_back(self, late: Mapping[str, LateRows]) -> None:
         """Moves rows that broke a check on the whole batch; only the files that have any change."""
-        by_file: dict[str, BrokenChecks] = {}
-        for row in broken_rows:
-            by_file.setdefault(row.file, {}).setdefault(row.position, []).append(row.check)
-        if not by_file:
+        if not late:
             return
         good, held = self._writer(self.table, "-split"), self._writer(self.quarantine, "-split")
-        self.good_files = self._split_good(by_file, good, held)
-        self.held_files = self._amend_held(by_file, held)
+        self.good_files = self._split_good(late, good, held)
+        self.held_files = self._amend_held(late, held)
 
     def _split_good(
-        self, by_file: Mapping[str, BrokenChecks], good: RollingWriter, held: RollingWriter
+        self, late: Mapping[str, LateRows], good: RollingWriter, held: RollingWriter
     ) -> tuple[StagedFile, ...]:
         kept, start = [], 0
         for file in self.good_files:
-            broken = by_file.get(local_path(file.uri))
-            if broken is None:
+            rows = late.get(local_path(file.uri))
+            if rows is None:
                 kept.append(file)
             else:
-                self._split(file, start, broken, good, held)
+                self._split(file, start, rows, good, held)
                 delete_file(self.table, file)
             start += file.rows
         return (*kept, *good.close())
@@ -211,12 +205,11 @@ class Staging:
         self,
         file: StagedFile,
         start: int,
-        broken: BrokenChecks,
+        late: LateRows,
         good: RollingWriter,
         held: RollingWriter,
     ) -> None:
-        places = np.array(sorted(broken))
-        files, lines = self._lines.at((places + start).tolist())
+        places = late.positions
         for rows, first, last, here in _with_places(read_batches(self.table, file), places):
             keep = np.ones(rows.num_rows, bool)
             keep[here] = False
@@ -224,11 +217,12 @@ class Staging:
             if first == last:
                 continue
             taken = _plain(rows.take(here))
+            files, lines = self._lines.at((places[first:last] + start).tolist())
             found = HeldRows(
                 rows=taken,
-                reasons=self._late_reasons(taken, [broken[n] for n in places[first:last].tolist()]),
-                files=files[first:last],
-                lines=lines[first:last],
+                reasons=self._late_reasons(taken, late.checks(first, last)),
+                files=files,
+                lines=lines,
                 raw=[None] * (last - first),
             )
             held.write(quarantine_batch(found, self.provenance))
@@ -244,19 +238,20 @@ class Staging:
         ]
 
     def _amend_held(
-        self, by_file: Mapping[str, BrokenChecks], held: RollingWriter
+        self, late: Mapping[str, LateRows], held: RollingWriter
     ) -> tuple[StagedFile, ...]:
         kept = []
         for file in self.held_files:
-            more = by_file.get(local_path(file.uri))
+            more = late.get(local_path(file.uri))
             if more is None:
                 kept.append(file)
                 continue
-            places = np.array(sorted(more))
-            batches = _with_places(read_batches(self.quarantine, file), places)
+            batches = _with_places(read_batches(self.quarantine, file), more.positions)
             for rows, first, last, here in batches:
-                checks = (more[n] for n in places[first:last].tolist())
-                added = [[(c.name, reason_text(c)) for c in broken] for broken in checks]
+                added = [
+                    [(check.name, reason_text(check)) for check in broken]
+                    for broken in more.checks(first, last)
+                ]
                 held.write(with_more_reasons(rows, dict(zip(here.tolist(), added, strict=True))))
             delete_file(self.quarantine, file)
         return (*kept, *held.close())
