@@ -25,7 +25,7 @@ from quality_platform.lake.query import (
     quote_identifier,
     shut,
 )
-from quality_platform.lake.table_files import read_parquet
+from quality_platform.lake.table_files import column_sql, read_parquet
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -167,7 +167,7 @@ def _show(connection: DuckDBPyConnection, name: str, rows: FeatureInput) -> None
     if not rows.files:
         connection.register(name, rows.schema.empty_table())
         return
-    columns = ", ".join(quote_identifier(column) for column in rows.schema.names)
+    columns = ", ".join(column_sql(column) for column in rows.schema)
     connection.execute(
         f"CREATE VIEW {quote_identifier(name)} AS SELECT {columns} FROM {read_parquet(rows.files)}"
     )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
-from quality_platform.lake.query import quote_literal
+import pyarrow as pa
+
+from quality_platform.lake.query import quote_identifier, quote_literal
 
 
 @dataclass(frozen=True)
@@ -75,3 +77,18 @@ def read_parquet(files: Sequence[str], *options: str) -> str:
 def _entry(column: FileColumn) -> str:
     name, type_name = quote_literal(column.name), quote_literal(column.duckdb_type)
     return f"{column.field_id}: {{name: {name}, type: {type_name}, default_value: NULL}}"
+
+
+def column_sql(field: pa.Field[Any]) -> str:
+    """A column of the files in SQL, as it must stand where conditions may be put on it.
+
+    The statistics of Parquet files leave out NaN, and DuckDB 2.0 takes them for the whole truth:
+    it finds no NaN by any condition, not even by isnan(). Behind TRY it asks the values.
+    """
+    name = quote_identifier(field.name)
+    return f"TRY({name}) AS {name}" if _may_be_nan(field.type) else name
+
+
+def _may_be_nan(kind: pa.DataType) -> bool:
+    inner = [kind.field(n).type for n in range(kind.num_fields)]
+    return pa.types.is_floating(kind) or any(map(_may_be_nan, inner))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +29,7 @@ from quality_platform.checks.specs import (
 from quality_platform.errors import EngineError
 from quality_platform.lake.query import engine_errors, quote_literal, time_limit
 from quality_platform.lake.query import quote_identifier as q
-from quality_platform.lake.table_files import read_parquet
+from quality_platform.lake.table_files import column_sql, read_parquet
 from quality_platform.validation.bad_rows import BadRows, Rule
 from quality_platform.validation.conditions import condition_of
 from quality_platform.validation.engine_checks import (
@@ -180,7 +180,7 @@ class BatchChecks:
     def _create_view(self) -> None:
         schema = self.files.schema
         columns = ", ".join(q(name) for name in schema.names)
-        read = ", ".join(_read(field) for field in schema)
+        read = ", ".join(column_sql(field) for field in schema)
         parts = [
             f"SELECT {read}, {_FILE}, file_row_number AS {_POSITION} FROM "
             f"{read_parquet(files, _FILE_OPTION, 'file_row_number = true')}{condition}"
@@ -330,18 +330,3 @@ def _is_at(places: Sequence[tuple[str, int]]) -> str:
     """
     at = [f"({_FILE} = {quote_literal(file)} AND {_POSITION} = {n})" for file, n in places]
     return f"({' OR '.join(at)})" if at else "FALSE"
-
-
-def _read(field: pa.Field[Any]) -> str:
-    """A column of the files in SQL.
-
-    The statistics of Parquet files leave out NaN, and DuckDB 2.0 takes them for the whole truth:
-    it finds no NaN by any condition, not even by isnan(). Behind TRY it asks the values.
-    """
-    name = q(field.name)
-    return f"TRY({name}) AS {name}" if _may_be_nan(field.type) else name
-
-
-def _may_be_nan(kind: pa.DataType) -> bool:
-    inner = [kind.field(n).type for n in range(kind.num_fields)]
-    return pa.types.is_floating(kind) or any(map(_may_be_nan, inner))

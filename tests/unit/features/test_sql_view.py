@@ -198,3 +198,13 @@ def test_a_sort_larger_than_the_memory_limit_spills(inputs: dict[str, FeatureInp
     sql = f"SELECT i, md5(CAST(i AS VARCHAR)) AS h FROM {series} ORDER BY h"
     batches = compute(query(sql), inputs, EngineSettings(memory_limit_mb=64))
     assert sum(batch.num_rows for batch in batches) == 1_500_000
+
+
+def test_a_condition_sees_nan_although_the_files_statistics_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "nan.parquet"
+    rows = {"id": [1, 2, 3], "origin": [None] * 3, "delay": [1.0, float("nan"), None]}
+    pq.write_table(pa.table(rows, schema=FLIGHTS), path)
+    inputs = {"flights": FeatureInput((str(path),), FLIGHTS), "weather": FeatureInput((), WEATHER)}
+
+    assert rows_of("SELECT id FROM flights WHERE isnan(delay)", inputs) == [{"id": 2}]
+    assert rows_of("SELECT id FROM flights WHERE delay > 5", inputs) == [{"id": 2}]
