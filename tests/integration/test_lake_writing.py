@@ -110,7 +110,7 @@ def test_a_staged_file_is_seen_by_no_reader_until_it_is_committed(lake: Lake, ta
     files = staged(table, [1, 2])
     assert lake.table("shop.orders").current_snapshot() is None
     snapshot = commits.publish(lake, table, files, Position(), {})
-    assert files_of(table, snapshot.snapshot_id) == [local_path(file.uri) for file in files]
+    assert list(files_of(table, snapshot.snapshot_id)) == [local_path(f.uri) for f in files]
     more = commits.publish(lake, table, staged(table, [3], "next-attempt"), Position(), {})
     assert [Path(f).name for f in added_files_of(table, more)] == ["next-attempt-00000.parquet"]
     assert len(files_of(table, more.snapshot_id)) == 2
