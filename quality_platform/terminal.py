@@ -186,6 +186,9 @@ def print_check_report(console: Console, report: CheckReport) -> None:
     """Prints every check of a contract on some data, and rows that break those that failed."""
     title = f"{report.contract.id} {report.contract.version} on {report.data}"
     table = _plain_table(escape(title), "check")
+    # A long name is broken, so that no verdict is ever cut off.
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+    table.columns[0].max_width = max(console.width // 2 - 8, 1)
     table.add_column("verdict", no_wrap=True)
     table.add_column("broken rows", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
@@ -226,7 +229,8 @@ def _print_totals(console: Console, report: CheckReport) -> None:
         parts.append(f"{len(report.skipped)} skipped")
     console.print(
         f"\n{report.rows:,} rows, {report.bad_rows:,} of them would be quarantined; "
-        f"{len(report.results)} checks: {', '.join(parts)}"
+        f"{len(report.results)} checks: {', '.join(parts)}",
+        soft_wrap=True,
     )
 
 

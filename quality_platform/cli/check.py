@@ -51,6 +51,16 @@ def check(
         int, typer.Option(min=64, help="Megabytes of the engine; the rest spills to disk.")
     ] = 512,
     as_json: JsonOption = False,
+    bad_rows: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write all rows that a load would quarantine to this .csv or .parquet file, with "
+            "the rules that they break, and their file and line."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let --bad-rows replace a file that is there already.")
+    ] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")] = False,
 ) -> None:
@@ -68,6 +78,8 @@ def check(
         skip=tuple(skip or ()),
         options=FileOptions(delimiter, tuple(null_string or ("",)), tuple(ignore_column or ())),
         sample_rows=samples,
+        bad_rows=bad_rows,
+        force=force,
         engine=EngineSettings(memory_limit_mb=memory_limit),
     )
     report = check_data(request)

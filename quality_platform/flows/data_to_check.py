@@ -158,7 +158,10 @@ class _ScratchFiles:
 
 
 class DataReader:
-    """Finds data and brings it into the contract's types; scratch files go with the context."""
+    """Finds data and brings it into the contract's types; scratch files go with the context.
+
+    `scratch` is the folder for these; `sources` are the files that were found.
+    """
 
     def __init__(self, options: FileOptions, platform: Platform | None) -> None:
         self._options = options
@@ -242,7 +245,7 @@ class DataReader:
 
     def _find(self, data: str) -> tuple[SourceFile, ...]:
         try:
-            return find_files(
+            files = find_files(
                 str(Path(data).absolute()), location=None, field="data", digests=False
             )
         except SourceNotFoundError as error:
@@ -254,6 +257,8 @@ class DataReader:
                 received=data,
                 allowed=f"a file, a glob, or one of the tables {', '.join(known)}",
             ) from error
+        self.sources += [file.path for file in files]
+        return files
 
     def _converted(
         self,

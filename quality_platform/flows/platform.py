@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import pyarrow as pa
-
 from quality_platform.checks.derive import check_specs
 from quality_platform.checks.sla_rules import sla_problems
 from quality_platform.config.environment import environment, runner_path
@@ -20,7 +18,6 @@ from quality_platform.config.models import (
 )
 from quality_platform.contracts.loading import load_contract
 from quality_platform.contracts.models import Contract, SchemaObject
-from quality_platform.contracts.schemas import arrow_schema
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import (
     ConfigurationError,
@@ -36,10 +33,10 @@ from quality_platform.flows.contracted_tables import (
     FeatureTable,
     SourceTable,
     reference_problems,
+    table_schema,
 )
 from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
-from quality_platform.quarantine.records import META_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -202,19 +199,6 @@ def _object(contract: Contract, wanted: str | None, location: Location) -> Schem
     return contract.objects[names.index(wanted)]
 
 
-def _schema(obj: SchemaObject) -> pa.Schema:
-    # DuckDB calls a row's place in its file so, and knows no other name for it.
-    reserved = (*META_COLUMNS, "file_row_number")
-    taken = [column for column in obj.column_names if column.casefold() in reserved]
-    if taken:
-        raise ContractError(
-            f"the column {taken[0]!r} has the name of one of the platform's own",
-            location=obj.location,
-            action="give it another `name`, and its present one as `physicalName`",
-        )
-    return arrow_schema(obj)
-
-
 def _source_table(
     file: RunnerFile,
     name: str,
@@ -228,7 +212,7 @@ def _source_table(
         namespace=config.namespace,
         contract=contract,
         object=obj,
-        schema=_schema(obj),
+        schema=table_schema(obj),
         specs=check_specs(obj, objects, contract.sla),
         location=file.location("tables", name),
         config=config,
@@ -261,7 +245,7 @@ def _feature_table(
         namespace="features",
         contract=contract,
         object=obj,
-        schema=_schema(obj),
+        schema=table_schema(obj),
         specs=check_specs(obj, objects, contract.sla),
         location=file.location("feature_views", name),
         config=config,

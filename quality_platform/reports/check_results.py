@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from quality_platform.flows.check_data import CheckReport
 def as_json(report: CheckReport) -> dict[str, Any]:
     """The report as plain values for `json.dumps(..., default=str)`.
 
-    Numbers that must keep their digits (values, thresholds) are texts.
+    Numbers that must keep their digits (values, thresholds) are texts, and so are NaN and the
+    infinities.
     """
     return {
         "contract": {
@@ -51,8 +53,17 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "share": result.share,
         "value": None if result.value is None else str(result.value),
         "message": result.message,
-        "sample": list(result.sample),
+        "sample": [_plain(row) for row in result.sample],
     }
+
+
+def _plain(value: Any) -> Any:
+    """The value without what JSON has no number for: NaN and the infinities become texts."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def write_junit(report: CheckReport, path: Path) -> None:

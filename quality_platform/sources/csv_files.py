@@ -60,21 +60,27 @@ class CsvFormat:
     max_record_bytes: int = 64 * 2**20
 
     def __post_init__(self) -> None:
+        written = f"delimiter {self.delimiter!r}, quote {self.quote!r}"
         special = [character for character in (self.delimiter, self.quote) if character]
         if len(set(special) - {"\r", "\n"}) < len(special) or not self.delimiter:
-            self._refuse("delimiter and quote must differ from each other and from a line end")
+            self._refuse(
+                "delimiter and quote must differ from each other and from a line end", written
+            )
         if not all(len(character) == 1 and character.isascii() for character in special):
-            self._refuse("delimiter and quote must each be one ASCII character")
+            self._refuse("delimiter and quote must each be one ASCII character", written)
         if not 0 < self.block_bytes <= _MAX_BLOCK_BYTES >= self.max_record_bytes > 0:
-            self._refuse(f"block and record sizes must be between 1 and {_MAX_BLOCK_BYTES} bytes")
+            self._refuse(
+                f"block and record sizes must be between 1 and {_MAX_BLOCK_BYTES} bytes",
+                f"{self.block_bytes} and {self.max_record_bytes}",
+            )
 
     @property
     def dialect(self) -> Dialect:
         """The bytes that the record index looks for."""
         return Dialect(ord(self.delimiter), ord(self.quote) if self.quote else None)
 
-    def _refuse(self, message: str) -> None:
-        raise ConfigurationError(message, field="format", received=repr(self))
+    def _refuse(self, message: str, received: str) -> None:
+        raise ConfigurationError(message, field="format", received=received)
 
 
 @dataclass(frozen=True)
@@ -261,7 +267,8 @@ def _unexpected_columns(names: list[str], known: set[str], where: Location) -> l
         Problem(
             f"columns in the header that the contract does not have: {_listed(unexpected)}",
             where,
-            action="add them to the contract, or list them as `ignore_columns` in runner.yaml",
+            action="add them to the contract, or ignore them: `ignore_columns` in runner.yaml, "
+            "--ignore-column on the command line",
         )
     ]
 

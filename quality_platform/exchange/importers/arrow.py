@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -12,11 +13,26 @@ from quality_platform.exchange.column_types import from_arrow
 from quality_platform.exchange.odcs import TableDraft, document
 from quality_platform.exchange.results import Imported, Loss
 from quality_platform.lake.catalog import Lake, Table
-from quality_platform.lake.query import EngineSettings, duckdb_session, quote_literal
+from quality_platform.lake.query import (
+    EngineSettings,
+    duckdb_session,
+    quote_identifier,
+    quote_literal,
+)
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _DESCRIPTIONS = (b"doc", b"description", b"comment")
 _OF_THE_FORMAT = (b"PARQUET:field_id", b"ARROW:extension:name", b"ARROW:extension:metadata")
 _OF_THE_PLATFORM = ("commit.", "write.", "quality-platform.", "quality_platform.")
+_ROWS_LOOKED_AT = 20_480
+_FORMS = (
+    (pa.types.is_boolean, "(?i)true|false|1|0"),
+    (pa.types.is_date, r"\d{4}-\d\d-\d\d"),
+    (pa.types.is_timestamp, r"\d{4}-\d\d-\d\d([T ]\d.*)?"),
+)
+"""How a load reads a type: `ingest/conform.py`."""
 
 
 def import_parquet(path: Path, name: str = "") -> Imported:
@@ -76,8 +92,8 @@ def import_csv(path: Path, name: str = "") -> Imported:
     _require_file(path)
     with duckdb_session(EngineSettings()) as session:
         try:
-            read = f"SELECT * FROM read_csv({quote_literal(str(path))}) LIMIT 0"
-            schema = session.sql(read).to_arrow_table().schema
+            read = f"SELECT * FROM read_csv({quote_literal(str(path))}, header = true) LIMIT 0"
+            schema = _as_loaded(session, path, session.sql(read).to_arrow_table().schema)
         except duckdb.Error as error:
             # The library's text shows rows of the file.
             raise MalformedSourceError("not a CSV file", received=str(path)) from error
@@ -87,6 +103,26 @@ def import_csv(path: Path, name: str = "") -> Imported:
         str(path), "the types and which values are required", "guessed from rows: check them"
     )
     return document(table.name, [table], losses)
+
+
+def _as_loaded(session: DuckDBPyConnection, path: Path, schema: pa.Schema) -> pa.Schema:
+    """The schema with text for each column whose values a load would not take for the type.
+
+    DuckDB takes `t` for a boolean and `13/02/2024` for a date; a load guesses no format.
+    """
+    source = f"read_csv({quote_literal(str(path))}, header = true, all_varchar = true)"
+    fields = []
+    for field in schema:
+        form = next((form for is_type, form in _FORMS if is_type(field.type)), "")
+        if form:
+            name = quote_identifier(field.name)
+            matches = f"bool_and(regexp_full_match({name}, {quote_literal(form)}))"
+            some = f"(SELECT {name} FROM {source} LIMIT {_ROWS_LOOKED_AT})"
+            ((fits,),) = session.execute(f"SELECT {matches} FROM {some}").fetchall()
+            fields.append(field if fits else field.with_type(pa.string()))
+        else:
+            fields.append(field)
+    return pa.schema(fields)
 
 
 def table_of(schema: pa.Schema, name: str, losses: list[Loss]) -> TableDraft:

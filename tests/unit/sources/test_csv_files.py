@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from quality_platform.errors import ConfigurationError, MalformedSourceError, SourceChangedError
@@ -188,13 +188,15 @@ def split_by_python(text: str) -> tuple[list[tuple[int, list[str], bool]], bool]
     reader = csv.reader(io.StringIO(text, newline=""))
     records: list[tuple[int, list[str], bool]] = []
     before = 0
-    complaint = ""
     for fields in reader:
         complaint = strict_complaint(lines[before : reader.line_num])
         if fields:
             records.append((before + 1, fields, "expected after" in complaint))
         before = reader.line_num
-    return records, "unexpected end" in complaint
+    # What follows an open quote belongs to its field. The strict reader would tell of the first
+    # fault of a record only, and a quote may be opened after another fault.
+    *_, last = csv.reader(io.StringIO(f"{text}\nend", newline=""))
+    return records, last != ["end"]
 
 
 def strict_complaint(lines: list[str]) -> str:
@@ -257,6 +259,7 @@ def test_what_the_csv_module_writes_is_read_to_the_last_byte(
     width=st.integers(1, 3),
     block_bytes=BLOCKS,
 )
+@example(text='""a,"', width=1, block_bytes=1)
 def test_any_text_at_all_is_split_as_the_csv_module_splits_it_or_refused(
     write: Write, text: str, width: int, block_bytes: int
 ) -> None:
