@@ -51,6 +51,8 @@ def _printed(arguments: list[str]) -> str:
             main()
         except SystemExit as ended:
             code = ended.code
-    lines = [line.rstrip() for line in printed.getvalue().strip("\n").splitlines()]
+    # The tool names files by their whole path, and the folder is another one each time.
+    text = printed.getvalue().replace(f"{Path.cwd()}{os.sep}", "")
+    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
     ending = f"exit code {code}\n" if code else ""
     return "\n".join(lines) + "\n" + ending

@@ -24,8 +24,8 @@ from quality_platform.checks.specs import (
     is_row_rule,
 )
 from quality_platform.contracts.loading import load_contract
-from quality_platform.contracts.schemas import arrow_schema
 from quality_platform.errors import EngineError, Problem, QualityPlatformError
+from quality_platform.flows.contracted_tables import table_schema
 from quality_platform.lake.query import EngineSettings, duckdb_session
 from quality_platform.validation.row_rules import BITS, ReferenceKeys, RowRules
 
@@ -62,7 +62,7 @@ def lint_contract(path: Path, *, engines: bool = False) -> LintReport:
         try:
             targets = {link.to_object: link.to_object for link in obj.relationships}
             specs = check_specs(obj, targets, contract.sla)
-            schema = arrow_schema(obj)
+            schema = table_schema(obj)
         except QualityPlatformError as error:
             problems += error.problems
             continue

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from quality_platform.checks.nested import columns_read
 from quality_platform.checks.specs import CheckSpec
 from quality_platform.contracts.models import SchemaObject
 from quality_platform.lake.query import shut
-from quality_platform.validation.batch_checks import BatchChecks
+from quality_platform.validation.batch_checks import (
+    FILE_COLUMN,
+    POSITION_COLUMN,
+    BatchChecks,
+)
 from quality_platform.validation.engine_outcomes import EngineOutcome
 
 MASK = "***"
@@ -56,10 +60,20 @@ class Samples:
         return MASK if hidden else value
 
 
+def _nowhere(_file: str, _position: int) -> str:
+    """The place of rows of files that mean nothing to people."""
+    return ""
+
+
 def run_sampled(
-    batch: BatchChecks, specs: Sequence[CheckSpec], samples: Samples
+    batch: BatchChecks,
+    specs: Sequence[CheckSpec],
+    samples: Samples,
+    place: Callable[[str, int], str] = _nowhere,
 ) -> dict[str, EngineOutcome]:
     """Runs checks on a batch, and collects failing rows of those that did not pass.
+
+    `place` tells people where a row comes from, by its file and its position in it from 0.
 
     From here on the batch's session can read nothing but the batch and what it is compared with.
     """
@@ -67,6 +81,8 @@ def run_sampled(
     outcomes = batch.run(specs)
     for spec in specs:
         if samples.limit and not outcomes[spec.name].passed:
-            for row in batch.failing_rows(spec, samples.columns(spec), samples.limit):
-                samples.add(spec, row)
+            columns = (*samples.columns(spec), FILE_COLUMN, POSITION_COLUMN)
+            for row in batch.failing_rows(spec, columns, samples.limit):
+                file, position = str(row.pop(FILE_COLUMN)), row.pop(POSITION_COLUMN)
+                samples.add(spec, row, place(file, cast("int", position)))
     return outcomes

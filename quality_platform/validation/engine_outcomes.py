@@ -46,6 +46,8 @@ def without_values(text: str, known: str) -> str:
     of types and operators.
     """
     text = re.sub(r"(\b(?:parse|format|literal)\b[^:'\"]{0,40}: )[^'\"]+$", r"\1…", text)
+    # A value may hold the very quotes that the engine puts around it.
+    text = re.sub(r"(?s)\b(string|format|value|input)(:? )(['\"]).*['\"].*\3", r"\1\2…", text)
     quoted = re.sub(r"'[^']*'|\"[^\"]*\"", lambda m: _shown(m[0], m[0][1:-1], known), text)
     return re.sub(r"(?<![\w.])[-+]?\d[\d.,:eE+-]*", lambda m: _shown(m[0], m[0], known), quoted)
 
@@ -57,7 +59,10 @@ def _shown(fragment: str, value: str, known: str) -> str:
 
 _TECHNICAL = re.compile(
     r"[<>=!+*/%-]+|str|u?int\d*|float\d*|bool|bytes|date|datetime|datetime\.date|NoneType|NAType|"
-    r"decimal\.Decimal|Decimal|Timestamp|large_string|string|double|object|[A-Z]+(_[A-Z]+)*"
+    r"decimal\.Decimal|Decimal|Timestamp|large_string|string|double|object|"
+    # A value may be in capitals too, so that only the words of SQL are let through.
+    r"BOOLEAN|(TINY|SMALL|BIG|HUGE)INT|INTEGER|FLOAT|DOUBLE|DECIMAL|NUMERIC|VARCHAR|BLOB|DATE|TIME|"
+    r"TIMESTAMP|INTERVAL|UUID|JSON|STRUCT|LIST|MAP|NULL|AND|OR|NOT|IN|LIKE|BETWEEN|SELECT|FROM|WHERE"
 )
 
 
