@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,10 +11,10 @@ from rich.console import Console
 from quality_platform.checks.results import Verdict
 from quality_platform.cli.options import ERROR, FOUND_PROBLEMS, JsonOption, print_json
 from quality_platform.errors import ConfigurationError
-from quality_platform.flows.check_data import CheckReport, CheckRequest, check_data
-from quality_platform.flows.data_to_check import FileOptions
-from quality_platform.lake.query import EngineSettings
 from quality_platform.terminal import print_check_report
+
+if TYPE_CHECKING:
+    from quality_platform.flows.check_data import CheckReport
 
 
 def check(
@@ -68,6 +68,10 @@ def check(
 
     Exit code 0: all checks hold (or only warn); 1: some fail; 2: some could not run.
     """
+    from quality_platform.flows.check_data import CheckRequest, check_data
+    from quality_platform.flows.data_to_check import FileOptions
+    from quality_platform.lake.query import EngineSettings
+
     request = CheckRequest(
         contract=contract,
         data=data,

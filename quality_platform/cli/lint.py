@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -12,9 +12,6 @@ from rich.markup import escape
 
 from quality_platform.cli.options import ERROR, RunnerOption
 from quality_platform.errors import Problem
-
-if TYPE_CHECKING:
-    from quality_platform.flows.platform import Platform
 
 
 def lint(
@@ -35,13 +32,11 @@ def lint(
 
     Exit code 0: no problems (hints do not count); 2: problems.
     """
-    from quality_platform.flows.platform import open_platform
-
     console = Console()
     if contracts:
         found = [_lint_file(console, path, engines=engines) for path in contracts]
     else:
-        found = [_lint_platform(console, open_platform(runner), engines=engines)]
+        found = [_lint_platform(console, runner, engines=engines)]
     if not all(found):
         raise typer.Exit(ERROR)
 
@@ -62,10 +57,12 @@ def _lint_file(console: Console, path: Path, *, engines: bool) -> bool:
     return not report.problems
 
 
-def _lint_platform(console: Console, platform: Platform, *, engines: bool) -> bool:
+def _lint_platform(console: Console, runner: Path | None, *, engines: bool) -> bool:
     """Whether the platform has no problem."""
     from quality_platform.flows.lint_contract import engine_problems, rule_problems
+    from quality_platform.flows.platform import open_platform
 
+    platform = open_platform(runner)
     problems: list[Problem] = []
     hints: dict[Problem, None] = {}
     contracted = [*platform.tables.values(), *platform.feature_tables.values()]
