@@ -1,4 +1,4 @@
-"""Row rules over Arrow batches: one DuckDB statement gives a bit mask for every bad row."""
+"""Row rules over Arrow batches: DuckDB judges the rows, kept as a bit mask for every bad one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from quality_platform.checks.specs import CheckSpec
@@ -15,7 +16,7 @@ from quality_platform.errors import EngineError
 from quality_platform.lake.query import engine_errors
 from quality_platform.lake.query import quote_identifier as q
 from quality_platform.validation.bad_rows import BITS
-from quality_platform.validation.conditions import Condition, condition_of, why
+from quality_platform.validation.conditions import Condition, condition_of, judged_rows, why
 from quality_platform.validation.reference_keys import ReferenceKeys
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["BITS", "ReferenceKeys", "RowMasks", "RowRules"]
 
 _ROW = "quality_platform.row"
+_TOGETHER = BITS // 2
+"""Rules in one statement: half a mask word."""
 _NEVER = Condition("FALSE", frozenset())
 
 
@@ -59,28 +62,22 @@ class RowRules:
         return cls(connection, tuple(specs), conditions)
 
     @property
-    def statement(self) -> str:
-        """The statement over the relation `batch`: a row's number and its mask words."""
-        words = [
-            " + ".join(
-                f"CASE WHEN {condition.sql} THEN {1 << bit}::BIGINT ELSE 0 END"
-                for bit, condition in enumerate(self.conditions[start : start + BITS])
-            )
-            for start in range(0, len(self.conditions), BITS)
+    def statements(self) -> list[str]:
+        """Over the relation `batch`, for some rules each: row numbers, and what each rule says.
+
+        Rules are columns, and few are together: the time to plan a statement grows faster than the
+        number of its expressions, and DuckDB makes a table of 4 MB of every long list after IN.
+        """
+        return [
+            _statement(self.conditions[start : start + _TOGETHER])
+            for start in range(0, len(self.conditions), _TOGETHER)
         ]
-        masks = ", ".join(f"{word} AS mask{n}" for n, word in enumerate(words))
-        joins = " ".join(c.join for c in self.conditions if c.join)
-        some = " OR ".join(f"mask{n} <> 0" for n in range(len(words)))
-        return (
-            f"SELECT * FROM (SELECT b.{q(_ROW)}, {masks} FROM batch b {joins}) "
-            f"WHERE {some} ORDER BY {q(_ROW)}"
-        )
 
     def tried(self, schema: pa.Schema) -> None:
-        """Runs the statement on one row of nothing but NULL.
+        """Runs the statements on one row of nothing but NULL.
 
         Raises:
-            EngineError: DuckDB refuses it.
+            EngineError: DuckDB refuses one.
         """
         if not self.specs:
             return
@@ -94,20 +91,44 @@ class RowRules:
         `failed`; the others still judge.
 
         Raises:
-            EngineError: the statement fails, but each rule alone does not.
+            EngineError: a statement fails, but each rule alone does not.
         """
         if not self.specs or not batch.num_rows:
             return RowMasks.none()
         rows = pa.Table.from_batches([batch])
         try:
             with engine_errors():
-                found = self._run(rows)
+                return self._run(rows)
         except EngineError:
             if not self._leave_out_failing(rows):
                 raise
             return self.masks(batch)
-        columns = [found.column(n).to_numpy() for n in range(found.num_columns)]
-        return RowMasks(columns[0], tuple(columns[1:]))
+
+    def judged(self, batch: pa.RecordBatch, without: Sequence[int] = ()) -> dict[str, int]:
+        """The rows that each rule with a condition judges, by its name; rows `without` are none.
+
+        A rule whose condition cannot judge a value goes to `failed`.
+        """
+        pairs = zip(self.specs, self.conditions, strict=True)
+        conditions = {spec.name: found for spec, found in pairs if found.judged}
+        if not conditions or not batch.num_rows:
+            return {}
+        keep = ~np.isin(np.arange(batch.num_rows), without)
+        rows = batch.filter(pa.array(keep)) if len(without) else batch
+        self.connection.register("batch", pa.Table.from_batches([rows]))
+        try:
+            counts, errors = judged_rows(self.connection, "batch", conditions)
+        finally:
+            self.connection.unregister("batch")
+        for n, spec in enumerate(self.specs):
+            if spec.name in errors:
+                self._leave_out(n, errors[spec.name])
+        return counts
+
+    def _leave_out(self, n: int, error: EngineError) -> None:
+        spec = self.specs[n]
+        self.failed[spec.name] = f"cannot judge a value: {why(error, spec)}"
+        self.conditions[n] = _NEVER
 
     def _leave_out_failing(self, rows: pa.Table) -> bool:
         """Leaves out the rules that fail on these rows by themselves; whether there are any."""
@@ -117,18 +138,41 @@ class RowRules:
                 with engine_errors():
                     RowRules(self.connection, (spec,), [condition])._run(rows)
             except EngineError as error:
-                self.failed[spec.name] = f"cannot judge a value: {why(error, spec)}"
-                self.conditions[n] = _NEVER
+                self._leave_out(n, error)
         return len(self.failed) > before
 
-    def _run(self, rows: pa.Table) -> pa.Table:
+    def _run(self, rows: pa.Table) -> RowMasks:
         numbered = rows.append_column(_ROW, pa.array(np.arange(rows.num_rows)))
         self.connection.register("batch", numbered)
         try:
-            found: pa.Table = self.connection.sql(self.statement).to_arrow_table()
-            return found
+            halves = [
+                _bits_of(self.connection.sql(statement).to_arrow_table())
+                for statement in self.statements
+            ]
         finally:
             self.connection.unregister("batch")
+        words = halves[::2]
+        # The last word may have no upper half.
+        for lower, upper in zip(words, halves[1::2], strict=False):
+            np.bitwise_or(lower, upper << _TOGETHER, out=lower)
+        positions = np.flatnonzero(np.bitwise_or.reduce(words))
+        return RowMasks(positions, tuple(word[positions] for word in words))
+
+
+def _statement(conditions: Sequence[Condition]) -> str:
+    broken = ", ".join(f"({condition.sql}) IS TRUE" for condition in conditions)
+    joins = " ".join(condition.join for condition in conditions if condition.join)
+    return f"SELECT b.{q(_ROW)}, {broken} FROM batch b {joins}"
+
+
+def _bits_of(found: pa.Table) -> NDArray[np.int64]:
+    """What rules say of every row, as bits, in the rows' order, which joins do not keep."""
+    bits = np.zeros(found.num_rows, np.int64)
+    rows = found.column(0).to_numpy()
+    for bit, broken in enumerate(found.columns[1:]):
+        if pc.any(broken).as_py():
+            bits[rows[broken.to_numpy()]] |= 1 << bit
+    return bits
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Uniqueness: a cheap proof first; only rows that it leaves in doubt are compared key by key.
 
 Every way ends in *suspects*, a table that holds some trait of each key that may occur twice: the
-key's neighbourhood, one of its columns, or its hash. A trait may suspect too many rows, never too
+key itself, one of its columns, or its hash. A trait may suspect too many rows, never too
 few. Rows of a suspected key are then grouped by the key itself.
 """
 
@@ -68,9 +68,7 @@ class Uniqueness:
         if missing:
             raise EngineError(f"there is no column {missing[0]!r}", allowed=self.schema.names)
         keys = ", ".join(q(column) for column in claim.columns)
-        judged = [f"{q(column)} IS NOT NULL" for column in claim.columns]
-        judged += [f"({claim.where})"] if claim.where else []
-        search = _Search(self, claim.columns, keys, " AND ".join(judged))
+        search = _Search(self, claim.columns, keys, claim.where)
         taken = bool(self.published) and search.published()
         suspected = search.suspects()
         if not taken and suspected is None:
@@ -83,7 +81,12 @@ class _Search:
     of: Uniqueness
     columns: Sequence[str]
     keys: str
-    judged: str
+    where: str
+
+    @property
+    def judged(self) -> str:
+        judged = [f"{q(column)} IS NOT NULL" for column in self.columns]
+        return " AND ".join([*judged, f"({self.where})"] if self.where else judged)
 
     def published(self) -> bool:
         """Makes the table of the batch's keys that are published already; whether it has any."""
@@ -135,20 +138,20 @@ class _Search:
         ).fetchall()[0]
         if low is None or (high - low) // _NEIGHBOURS > count // _SHARED:
             return ""
-        trait = f"({q(column)}::BIGINT >> 6)"
-        bit = f"1::UBIGINT << ({q(column)}::BIGINT & 63)::UBIGINT"
         self._create(
             _SUSPECTS,
-            f"SELECT {trait} AS trait FROM {self.of.rows} WHERE {self.judged} GROUP BY ALL "
-            f"HAVING count(*) <> bit_count(bit_or({bit}))",
+            "SELECT (neighbourhood * 64 + place)::BIGINT AS trait "
+            f"FROM ({_repeated_bits(self.of.rows, q(column), self.judged)}), range(64) bits(place) "
+            "WHERE (mask >> place::UBIGINT) & 1 = 1",
         )
-        return trait
+        return f"{q(column)}::BIGINT"
 
     def _by_order(self) -> str:
         """For a key with a column whose values mostly come in order; "" where none does."""
         for column in filter(self._is_ordered, self.columns):
             found = out_of_order(
-                self.of.connection, f"SELECT {q(column)} FROM {self.of.rows} WHERE {self.judged}"
+                self.of.connection,
+                f"SELECT {q(column)} FROM {self.of.rows} WHERE {self._judged_by(column)}",
             )
             if found is not None:
                 late = pa.Table.from_arrays([found], ["trait"])
@@ -157,6 +160,10 @@ class _Search:
                 self.of.connection.unregister("unique_late")
                 return q(column)
         return ""
+
+    def _judged_by(self, column: str) -> str:
+        """The rows judged and perhaps more, told without reading the other key columns."""
+        return f"{q(column)} IS NOT NULL" + (f" AND ({self.where})" if self.where else "")
 
     def _by_hash(self) -> str:
         """For any key."""
@@ -197,3 +204,21 @@ class _Search:
     def _has_rows(self, name: str) -> bool:
         found = self.of.connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchall()
         return bool(found)
+
+
+def _repeated_bits(rows: str, column: str, judged: str) -> str:
+    """SQL of the neighbourhoods in which a value repeats, with a mask of the values that may.
+
+    A value seen an even number of times is in the `or` of all, and not in their `xor`. Where the
+    rows are as many as if these had been seen twice and all others once, it is just so; otherwise
+    some value was seen more often, and each of the neighbourhood may be it.
+    """
+    bit = f"1::UBIGINT << ({column}::BIGINT & 63)::UBIGINT"
+    return (
+        "SELECT neighbourhood, CASE WHEN "
+        "number = bit_count(odd) + 2 * bit_count(xor(seen, odd))::BIGINT "
+        "THEN xor(seen, odd) ELSE seen END AS mask "
+        f"FROM (SELECT {column}::BIGINT >> 6 AS neighbourhood, count(*) AS number, "
+        f"bit_or({bit}) AS seen, bit_xor({bit}) AS odd FROM {rows} WHERE {judged} GROUP BY ALL) "
+        "WHERE number <> bit_count(seen)"
+    )

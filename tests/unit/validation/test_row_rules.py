@@ -259,6 +259,20 @@ def test_a_compiled_statement_judges_batch_after_batch(connection):
         assert found.positions.tolist() == [i for i, v in enumerate(values) if v is None]
 
 
+def test_a_thousand_rules_fit_into_a_small_session(connection):
+    """One statement for all took memory that grew with the square of their number."""
+    table = pa.table({"a": ["x1", "x999", None]})
+    claims = [InSet("a", (f"x{n}", *(f"y{m}" for m in range(30)))) for n in range(1000)]
+    found = broken(connection, table, *claims)
+    assert [n for n, rows in enumerate(found) if rows != [0, 1]] == [1, 999]
+    assert (found[1], found[999]) == ([1], [0])
+
+
+def test_rules_that_are_the_same_are_kept_apart(connection):
+    table = pa.table({"a": [1, None]})
+    assert broken(connection, table, NotNull("a"), NotNull("a")) == [[1], [1]]
+
+
 def test_masks_without_some_rows_keep_the_others():
     masks = RowMasks(np.array([1, 4, 7]), (np.array([1, 2, 3]), np.array([0, 0, 1])))
     kept = masks.without([4, 5])

@@ -66,6 +66,12 @@ def test_keys_that_stand_once_pass(batch, connection):
     assert (outcome.passed, outcome.count, checks.broken_rows) == (True, 0, [])
 
 
+def test_every_value_of_whole_neighbourhoods_may_be_repeated(batch, connection):
+    checks = batch.checks(connection, rows(*([n % 128] for n in range(256))))
+    outcome = checks.run([UNIQUE])["unique"]
+    assert (outcome.error, outcome.count) == ("", 256)
+
+
 def test_held_rows_take_part_in_uniqueness_but_for_those_without_values(batch, connection):
     why = pa.array([["rule"], ["unread"]])
     held = rows([1], [2]).append_column("why", why)
@@ -177,6 +183,21 @@ def test_repeated_keys_of_any_type_and_order_are_found(
         outcome = checks.run([spec])["k"]
         found = [position for _, position in places(checks, spec)]
     assert (outcome.error, outcome.count, found) == ("", len(expected), expected)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.integers(-130, 130), st.integers(1, 5)), min_size=40, max_size=80))
+def test_integers_that_lie_close_are_found_however_often_they_occur(tmp_path_factory, drawn):
+    values = [value for value, times in drawn for _ in range(times)]
+    spec = row_rule("k", Unique(("k",)))
+    with duckdb_session(SMALL) as session:
+        checks = Batch(tmp_path_factory.mktemp("close")).checks(
+            session, pa.table({"k": pa.array(values, pa.int64())})
+        )
+        checks.run([spec])
+        found = [position for _, position in places(checks, spec)]
+    times = Counter(values)
+    assert found == [i for i, value in enumerate(values) if times[value] > 1]
 
 
 @settings(deadline=None, max_examples=60)
