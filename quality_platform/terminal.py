@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from quality_platform.checks.results import CheckResult, Verdict
+from quality_platform.checks.wording import reason_text
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
 from quality_platform.quarantine.records import BROKEN_RULES
@@ -210,14 +212,23 @@ def print_check_report(console: Console, report: CheckReport) -> None:
 
 
 def _told(result: CheckResult) -> str:
-    return "" if result.verdict is Verdict.PASS else result.spec.description
+    """What the check says, where its description or its result does not."""
+    is_broken = result.verdict in (Verdict.WARN, Verdict.FAIL)
+    return (result.spec.description or reason_text(result.spec)) if is_broken else ""
 
 
 def _print_sample(console: Console, result: CheckResult) -> None:
     console.print(f"\n[bold]{result.spec.name}[/bold]: some of the rows")
     for row in result.sample:
-        cells = "  ".join(f"{name}={value}" for name, value in row.items())
+        cells = "  ".join(f"{name}={_cell(value)}" for name, value in row.items())
         console.print(f"  {escape(cells)}", soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    """A value as SQL names it, so that NULL and NaN are not taken for text."""
+    if value is None:
+        return "NULL"
+    return "NaN" if isinstance(value, float) and math.isnan(value) else str(value)
 
 
 def _print_totals(console: Console, report: CheckReport) -> None:

@@ -113,6 +113,26 @@ SQL_ONLY_TYPES = frozenset(
 )
 RUNNABLE_TYPES = ROW_TYPES | TYPE_TYPES | STATISTIC_TYPES | SCHEMA_TYPES
 
+ENTRY_KEYS = (
+    "type",
+    "kwargs",
+    "meta",
+    "notes",
+    "id",
+    "description",
+    "severity",
+    "rendered_content",
+    "expectation_context",
+    "windows",
+    "expectation_type",
+    "ge_cloud_id",
+    "success_on_last_run",
+)
+"""The keys of an expectation in a suite that Great Expectations 1.24, or 0.x, writes.
+
+Source: `ExpectationConfigurationSchema` of `great_expectations.expectations`.
+"""
+
 # The run sets these itself; a value from a contract could hide rows or errors.
 _RESERVED = frozenset({"batch_id", "catch_exceptions", "id", "meta", "result_format"})
 
@@ -203,6 +223,8 @@ def refused_arguments(claim: Expectation) -> str:
     reserved = sorted(_RESERVED & claim.kwargs.keys())
     if reserved:
         return f"{', '.join(reserved)}: set by the platform; remove it from the arguments"
+    if missing := missing_bounds(claim):
+        return f"{claim.type} can never fail: add {missing}"
     condition = claim.kwargs.get("row_condition")
     if condition is None and "condition_parser" not in claim.kwargs:
         return ""
@@ -213,6 +235,24 @@ def refused_arguments(claim: Expectation) -> str:
             "{name: distance}, operator: '>', parameter: 0}, without condition_parser"
         )
     return ""
+
+
+def missing_bounds(claim: Expectation) -> str:
+    """The arguments without which the expectation holds for everything; "" where it has any."""
+    if claim.type == "expect_column_quantile_values_to_be_between":
+        ranges = claim.kwargs.get("quantile_ranges")
+        listed = ranges.get("value_ranges") if isinstance(ranges, Mapping) else None
+        if isinstance(listed, list | tuple) and not any(map(_has_bound, listed)):
+            return "a bound to quantile_ranges.value_ranges"
+        return ""
+    bounds = (claim.kwargs.get("min_value"), claim.kwargs.get("max_value"))
+    is_range = claim.type in RUNNABLE_TYPES and claim.type.endswith("_to_be_between")
+    return "min_value or max_value" if is_range and not _has_bound(bounds) else ""
+
+
+def _has_bound(bounds: object) -> bool:
+    """Whether a pair is something else than two open ends; what is no pair is judged later."""
+    return not isinstance(bounds, list | tuple) or any(bound is not None for bound in bounds)
 
 
 def _condition_columns(condition: object) -> Iterator[str]:

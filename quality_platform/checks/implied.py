@@ -162,11 +162,11 @@ def _bounds(place: Place) -> InRange | None:
 def _bound(
     place: Place, inclusive: str, exclusive: str, is_narrower: Callable[[Any, Any], bool]
 ) -> tuple[object | None, bool]:
-    """A bound and whether it is exclusive: ODCS v3.0 has exclusive ones as numbers or as flags."""
+    """A bound and whether it is exclusive."""
     end, strict = place.definition.options.get(inclusive), place.definition.options.get(exclusive)
     end = _value(place, inclusive, end)
-    if strict is None or isinstance(strict, bool):
-        return end, bool(strict)
+    if strict is None:
+        return end, False
     strict = _value(place, exclusive, strict)
     return (end, False) if end is not None and is_narrower(end, strict) else (strict, True)
 

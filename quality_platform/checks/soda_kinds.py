@@ -44,7 +44,7 @@ CHECK_TYPES = frozenset(
 """All check types of Soda 4.28."""
 
 _COMMON = frozenset({"name", "qualifier", "attributes", "threshold", "filter"})
-_UNDERSTOOD = {
+UNDERSTOOD = {
     "missing": frozenset({"missing_values", "missing_format"}),
     "invalid": frozenset(
         {
@@ -62,6 +62,7 @@ _UNDERSTOOD = {
     "duplicate": frozenset({"columns"}),
     "failed_rows": frozenset({"expression"}),
 }
+"""What the checks about rows say, by their type."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def soda_rows(check: SodaCheck, columns: Collection[str]) -> SodaRows | None:
     not a row predicate.
     """
     kind, body = _parts(check)
-    if body.keys() - _COMMON - _UNDERSTOOD.get(kind, frozenset()) or kind not in _UNDERSTOOD:
+    if body.keys() - _COMMON - UNDERSTOOD.get(kind, frozenset()) or kind not in UNDERSTOOD:
         return None
     if not _allows_none(body.get("threshold")):
         return None

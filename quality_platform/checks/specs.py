@@ -204,10 +204,14 @@ class PropertyCount:
 
 @dataclass(frozen=True)
 class Satisfies:
-    """A SQL predicate over one row is not false; NULL (unknown) passes, as in a SQL CHECK."""
+    """A SQL predicate over one row is not false; NULL (unknown) passes, as in a SQL CHECK.
+
+    `written` is the text of the contract, which people are shown; so it is in `When` and `Unique`.
+    """
 
     predicate: str
     columns: tuple[str, ...] = ()
+    written: str = field(default="", compare=False)
 
 
 ITEMS, KEYS, VALUES = "[]", "{key}", "{value}"
@@ -239,6 +243,7 @@ class When:
     condition: str
     columns: tuple[str, ...]
     claim: ValueClaim | Satisfies | Nested
+    written: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -261,6 +266,7 @@ class Unique:
 
     columns: tuple[str, ...]
     where: str = ""
+    written: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -334,18 +340,9 @@ class Note:
 
 
 ValueClaim = (
-    NotNull
-    | NotMissing
-    | InSet
-    | Matches
-    | InRange
-    | LengthBetween
-    | MultipleOf
-    | HasFormat
-    | ItemCount
-    | UniqueItems
-    | PropertyCount
-)
+    NotNull | NotMissing | InSet | Matches | InRange | LengthBetween | MultipleOf | HasFormat
+    | ItemCount | UniqueItems | PropertyCount
+)  # fmt: skip
 """A claim about the value of one column."""
 
 Predicate = ValueClaim | Satisfies | Nested | When

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from quality_platform.checks.contract_values import comparable, kinds_allowed
-from quality_platform.checks.expectation_kinds import SCHEMA_TYPES, named_columns
+from quality_platform.checks.expectation_kinds import (
+    ENTRY_KEYS,
+    SCHEMA_TYPES,
+    missing_bounds,
+    named_columns,
+)
 from quality_platform.checks.nested import Place, place_of
 from quality_platform.checks.specs import (
     NONE_ALLOWED,
@@ -80,10 +85,12 @@ def _conditional(claim: Claim, rule: QualityRule, table: SchemaObject, written: 
     """The claim about those rows alone for which a condition is true."""
     condition, columns = _predicate(written, "rowCondition", rule, table)
     match claim:
-        case Unique() | RowCount():
+        case Unique():
+            return replace(claim, where=condition, written=str(written))
+        case RowCount():
             return replace(claim, where=condition)
         case NotNull() | NotMissing() | InSet() | Matches() | Satisfies() | Nested():
-            return When(condition, columns, claim)
+            return When(condition, columns, claim, str(written))
         case _:
             raise ContractError(
                 "this kind of rule takes no rowCondition",
@@ -323,6 +330,7 @@ def _definition(rule: QualityRule) -> dict[str, Any]:
 def _expectation(
     rule: QualityRule, table: SchemaObject, definition: Mapping[str, Any]
 ) -> Expectation:
+    _require_entry_keys(rule, definition)
     kind = definition.get("type") or definition.get("expectation_type")
     kwargs = definition.get("kwargs") or {}
     if not isinstance(kind, str):
@@ -334,7 +342,30 @@ def _expectation(
     claim = Expectation(kind, dict(kwargs))
     for column in _judged(claim):
         require_column(column, table, rule.location)
+    if bounds := missing_bounds(claim):
+        raise ContractError(
+            "an expectation without bounds can never fail",
+            location=rule.location,
+            field="implementation.kwargs",
+            received=kind,
+            action=f"add {bounds}",
+        )
     return claim
+
+
+def _require_entry_keys(rule: QualityRule, definition: Mapping[str, Any]) -> None:
+    """Refuses what Great Expectations would not read: a misspelt key would do nothing."""
+    for key in definition:
+        if key not in ENTRY_KEYS:
+            raise ContractError(
+                "an entry of Great Expectations has no such key",
+                location=rule.location,
+                field="implementation",
+                received=key,
+                allowed=ENTRY_KEYS,
+                action=did_you_mean(str(key), ENTRY_KEYS)
+                or "write the arguments of the expectation under `kwargs`",
+            )
 
 
 def _judged(claim: Expectation) -> Iterable[str]:
@@ -345,7 +376,7 @@ def _text_claim(rule: QualityRule, table: SchemaObject) -> Claim:
     predicate = rule.custom.get("rowPredicate")
     if predicate is None:
         return Note(rule.entry.get("description") or "")
-    return Satisfies(*_predicate(predicate, "rowPredicate", rule, table))
+    return Satisfies(*_predicate(predicate, "rowPredicate", rule, table), str(predicate))
 
 
 def _predicate(

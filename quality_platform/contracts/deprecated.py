@@ -30,6 +30,9 @@ _METRICS = {
 }
 """The names of rules that v3.0 and its examples use, by their metric of v3.1."""
 
+_FLAGS = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
+"""Truth values in v3.0, which say that the bound beside them is exclusive."""
+
 _NOT_OF_TEXT = ("rule", "metric", "arguments", "validValues", "query", "engine", "implementation")
 
 
@@ -60,7 +63,7 @@ def _old_parts(data: Mapping[str, Any]) -> list[tuple[PathInDocument, Modernize]
     """The parts that are in old words, and what renews each."""
     found: list[tuple[PathInDocument, Modernize]] = []
     found += [(path, _modernize_rule) for path, entry in _rules(data) if "rule" in entry]
-    if not _is_first_minor(data):
+    if not is_first_minor(data):
         return found
     found += [(("team", n), _renamed("comment", "description")) for n in _comments(data)]
     for path, holder in holders(data):
@@ -68,6 +71,13 @@ def _old_parts(data: Mapping[str, Any]) -> list[tuple[PathInDocument, Modernize]
             found.append((path, _renamed("tag", "tags")))
         if holder.get("logicalType") == "date" and _told(holder) in ("timestamp", "time"):
             found.append((path, _retype))
+        options = holder.get("logicalTypeOptions")
+        for flag, bound in _FLAGS:
+            if isinstance(options, dict) and isinstance(options.get(flag), bool):
+                found.append(((*path, "logicalTypeOptions"), _made_exclusive(flag, bound)))
+    for path, entry in _rules(data):
+        if entry.get("type") == "sql" and not _has_operator(entry):
+            found.append((path, _unmeasured))
     return found
 
 
@@ -92,7 +102,8 @@ def _comments(data: Mapping[str, Any]) -> Iterator[int]:
             yield n
 
 
-def _is_first_minor(data: Mapping[str, Any]) -> bool:
+def is_first_minor(data: Mapping[str, Any]) -> bool:
+    """Whether a contract is of v3.0.x."""
     return str(data.get("apiVersion")).startswith("v3.0.")
 
 
@@ -127,6 +138,47 @@ def _retype(
     )
 
 
+def _made_exclusive(flag: str, bound: str) -> Modernize:
+    """v3.0 says by a flag that a bound is exclusive, v3.1 by the name of the bound."""
+
+    def rewrite(
+        document: YamlDocument, options: dict[str, Any], path: PathInDocument, moved: Moved
+    ) -> Problem:
+        is_exclusive = options.pop(flag) and bound in options
+        if is_exclusive:
+            options[flag] = options.pop(bound)
+            moved[*path, flag] = (*path, bound)
+        meant = f"`{flag}: {options[flag]}`" if is_exclusive else "nothing"
+        return Problem(
+            f"`{flag}` is the bound itself since v3.1, and no flag: it is read as {meant}",
+            document.location((*path, flag)),
+            flag,
+            action=f"write {meant}, without `{bound}`" if is_exclusive else "remove it",
+        )
+
+    return rewrite
+
+
+def _unmeasured(
+    document: YamlDocument, entry: dict[str, Any], path: PathInDocument, _: Moved
+) -> Problem:
+    """v3.0 allows a query with nothing to compare its number with."""
+    entry["type"] = "text"
+    entry.setdefault("description", f"query: {entry.get('query')}")
+    for key in [key for key in entry if key in _NOT_OF_TEXT]:
+        del entry[key]
+    return Problem(
+        "this query is shown and never run: it has no operator to compare its number with",
+        document.location((*path, "query")),
+        "query",
+        action="write an operator such as `mustBe`",
+    )
+
+
+def _has_operator(entry: Mapping[str, Any]) -> bool:
+    return any(key.startswith("must") for key in entry)
+
+
 def _modernize_rule(
     document: YamlDocument,
     entry: dict[str, Any],
@@ -138,9 +190,9 @@ def _modernize_rule(
     here = (*path, "rule")
     if "metric" in entry or entry.get("type", "library") != "library":
         return _hint(document, here, "rule", "metric", "remove it: it says nothing here")
-    first = _is_first_minor(document.data)
+    first = is_first_minor(document.data)
     metric = _METRICS.get(str(written).casefold()) if first else written
-    has_operator = any(key.startswith("must") for key in entry)
+    has_operator = _has_operator(entry)
     if first and (metric is None or (metric == "rowCount" and not has_operator)):
         return _as_text(document, entry, here, written)
     entry["metric"] = metric
@@ -175,14 +227,14 @@ def _as_text(
 
 def _other_hints(document: YamlDocument) -> Iterator[Problem]:
     data = document.data
-    if isinstance(data.get("team"), list) and not _is_first_minor(data):
+    if isinstance(data.get("team"), list) and not is_first_minor(data):
         yield Problem(
             "a list of members as `team` is deprecated since v3.1",
             document.location(("team",)),
             "team",
             action="write `team: {members: [...]}`",
         )
-    if "slaDefaultElement" in data and not _is_first_minor(data):
+    if "slaDefaultElement" in data and not is_first_minor(data):
         yield Problem(
             "`slaDefaultElement` is deprecated since v3.1",
             document.location(("slaDefaultElement",)),

@@ -53,7 +53,7 @@ def _custom_hints(
 ) -> Iterator[Problem]:
     for n, entry in enumerate(holder.get(str(path[-1])) or ()):
         for k, item in enumerate(entry.get("customProperties") or ()):
-            name = item["property"]
+            name = item.get("property") or ""
             place = document.location((*path, n, "customProperties", k))
             if _plain(name) in _SWITCHES:
                 yield Problem(

@@ -6,10 +6,12 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from quality_platform.contracts.deprecated import is_first_minor
 from quality_platform.contracts.shapes import Shapes
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
@@ -17,15 +19,29 @@ from quality_platform.errors import Problem
 
 _ABOUT_KEYS = ("unevaluatedProperties", "additionalProperties")
 
+_OPEN_IN_FIRST_MINOR = (
+    "Server",
+    "DataQuality",
+    "SupportItem",
+    "Pricing",
+    "TeamMember",
+    "Role",
+    "ServiceLevelAgreementProperty",
+    "CustomProperty",
+)
+"""Entries that may have any further keys in v3.0.x."""
+
 
 @cache
-def _validator() -> Any:
+def _validator(*, is_open: bool = False) -> Any:
     from jsonschema import Draft201909Validator
 
     # The package's own json_schema() uses a deprecated call, and imports all of its models.
     text = files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8")
     schema = json.loads(text)
     _ask_nothing_of_untyped_properties(schema["$defs"]["SchemaBaseProperty"])
+    if is_open:
+        _ask_no_more_than_first_minor(schema["$defs"])
     return Draft201909Validator(schema)
 
 
@@ -45,6 +61,23 @@ def _ask_nothing_of_untyped_properties(definition: dict[str, Any]) -> None:
     )
 
 
+def _ask_no_more_than_first_minor(definitions: dict[str, Any]) -> None:
+    """Takes back what v3.1 and v3.2 ask beyond v3.0.0 to v3.0.2.
+
+    Source: the standard's odcs-json-schema-v3.0.0.json and -v3.0.2.json.
+    """
+    links = definitions["AuthoritativeDefinitions"]["items"]
+    for definition in (*map(definitions.__getitem__, _OPEN_IN_FIRST_MINOR), links):
+        for word in _ABOUT_KEYS:
+            definition.pop(word, None)
+    for name in ("TeamMember", "CustomProperty"):
+        del definitions[name]["required"]
+    definitions["ServerSource"]["DuckdbServer"]["properties"]["schema"]["type"] = [
+        "string",
+        "integer",
+    ]
+
+
 _MEMBERS = ("properties", "items", "map")
 
 
@@ -53,11 +86,30 @@ def _shapes() -> Shapes:
     return Shapes(_validator().schema)
 
 
-def schema_problems(document: YamlDocument) -> list[Problem]:
-    """Everything in which the document is not a contract by the standard's JSON schema."""
-    if _validator().is_valid(_shapes().reduced(document.data)):
+def schema_problems(document: YamlDocument) -> tuple[list[Problem], list[Problem]]:
+    """Everything in which the document is not a contract by the standard's JSON schema; and hints.
+
+    v3.0 lets many entries have further keys: these are hints. In a rule, whose meaning depends on
+    it, a key that is likely misspelt stays a problem.
+    """
+    found = _problems(document, _validator())
+    if not found or not is_first_minor(document.data):
+        return found, []
+    open_problems = _problems(document, _validator(is_open=True))
+    rest = [problem for problem in found if problem not in open_problems]
+    misspelt = [p for p in rest if ".quality." in p.field and p.action.startswith("did you mean")]
+    hints = [
+        replace(problem, message=f"{problem.message}: v3.0 lets it pass, later versions do not")
+        for problem in rest
+        if problem not in misspelt
+    ]
+    return [*open_problems, *misspelt], hints
+
+
+def _problems(document: YamlDocument, validator: Any) -> list[Problem]:
+    if validator.is_valid(_shapes().reduced(document.data)):
         return []
-    errors = [leaf for error in _validator().iter_errors(document.data) for leaf in _leaves(error)]
+    errors = [leaf for error in validator.iter_errors(document.data) for leaf in _leaves(error)]
     # A value of another type has no keys that it could lack.
     mistyped = {tuple(e.absolute_path) for e in errors if e.validator == "type"}
     errors = [e for e in errors if e.validator == "type" or tuple(e.absolute_path) not in mistyped]

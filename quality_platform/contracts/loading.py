@@ -46,8 +46,10 @@ def load_contract(path: Path) -> Contract:
             allowed=SUPPORTED_VERSIONS,
         )
     document, hints = modernized(written)
-    if problems := schema_problems(document):
+    problems, tolerated = schema_problems(document)
+    if problems:
         raise ContractError.of(problems)
+    hints += tolerated
     if not document.data.get("schema"):
         document = document.with_data({**document.data, "schema": []}, {})
     if problems := _own_problems(document):
@@ -168,7 +170,7 @@ def _contract(document: YamlDocument, written: Mapping[str, Any]) -> Contract:
         domain=data.get("domain") or "",
         purpose=description.get("purpose", "") if isinstance(description, dict) else "",
         tags=tuple(data.get("tags") or ()),
-        owners=tuple(member.username for member in team if member.is_owner),
+        owners=tuple(m.username for m in team if m.is_owner and m.username),
         sla=_sla(document),
         servers=servers,
         team=team,

@@ -250,4 +250,5 @@ class Contract:
 
 def custom_properties(entry: Mapping[str, Any]) -> dict[str, Any]:
     """The `customProperties` of a part of a contract, by name."""
-    return {item["property"]: item["value"] for item in entry.get("customProperties") or ()}
+    listed = entry.get("customProperties") or ()
+    return {item["property"]: item.get("value") for item in listed if "property" in item}

@@ -14,7 +14,7 @@ def team(data: Mapping[str, Any]) -> tuple[TeamMember, ...]:
     members = written.get("members") if isinstance(written, dict) else written
     return tuple(
         TeamMember(
-            username=entry["username"],
+            username=entry.get("username") or "",
             name=entry.get("name") or "",
             role=entry.get("role") or "",
             description=entry.get("description") or "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from quality_platform.checks.results import CheckResult, Verdict, verdict_of, wo
 from quality_platform.checks.specs import CheckSpec, Conforms, ForeignKey, Scope, Severity
 from quality_platform.contracts.loading import load_contract
 from quality_platform.contracts.models import Contract, SchemaObject
-from quality_platform.contracts.schemas import arrow_schema
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import ConfigurationError, ContractError
+from quality_platform.flows.bad_row_files import broken_rows, require_free, write_bad_rows
+from quality_platform.flows.contracted_tables import table_schema
 from quality_platform.flows.data_to_check import Data, DataReader, FileOptions, ReadRows
 from quality_platform.flows.platform import open_platform
 from quality_platform.flows.samples import Samples, run_sampled
@@ -43,6 +45,8 @@ class CheckRequest:
         skip: Names of checks that are not run.
         options: How files are written.
         sample_rows: Failing rows that are shown with each check.
+        bad_rows: A CSV or Parquet file to write, with the rows that a load would quarantine.
+        force: Replace that file where it is there already.
         engine: Limits of the engine.
     """
 
@@ -55,6 +59,8 @@ class CheckRequest:
     skip: tuple[str, ...] = ()
     options: FileOptions = field(default_factory=FileOptions)
     sample_rows: int = 5
+    bad_rows: Path | None = None
+    force: bool = False
     engine: EngineSettings = field(default_factory=EngineSettings)
 
 
@@ -90,18 +96,23 @@ def check_data(request: CheckRequest) -> CheckReport:
     Raises:
         ContractError: the contract cannot be used.
         SourceError: the data cannot be read, or its columns are not the contract's.
+        ConfigurationError: an option is wrong, or the file of bad rows cannot be written.
     """
+    if request.bad_rows is not None:
+        require_free(request.bad_rows, force=request.force)
     contract = load_contract(request.contract)
     obj = chosen_object(contract, request.object_name)
     targets = {link.to_object: link.to_object for link in obj.relationships}
-    specs = check_specs(obj, targets, contract.sla)
+    specs, schema = check_specs(obj, targets, contract.sla), table_schema(obj)
     wanted, skipped = _selected(specs, request)
     platform = open_platform(request.runner) if request.runner else None
     with DataReader(request.options, platform) as reader:
         data = reader.read(request.data, obj)
-        return _Check(request, contract, obj, data).report(
-            wanted, skipped, _references(request, wanted, reader, arrow_schema(obj))
-        )
+        references = _references(request, wanted, reader, schema)
+        if request.bad_rows is not None:
+            require_free(request.bad_rows, force=request.force, sources=reader.sources)
+        checked = _Check(request, contract, obj, data, reader.scratch)
+        return checked.report(wanted, skipped, references)
 
 
 def chosen_object(contract: Contract, name: str | None) -> SchemaObject:
@@ -177,6 +188,7 @@ class _Check:
     contract: Contract
     object: SchemaObject
     data: Data
+    scratch: Path
 
     def report(
         self,
@@ -189,8 +201,10 @@ class _Check:
         with duckdb_session(self.request.engine) as connection:
             batch = self._batch(connection, references)
             rest = [s for s in runnable if not isinstance(s.claim, Conforms)]
-            outcomes = run_sampled(batch, rest, samples)
+            outcomes = run_sampled(batch, rest, samples, self.data.place)
             bad = _held_rows(batch) + self.data.read.unconformed
+            if self.request.bad_rows is not None:
+                self._write_bad_rows(self.request.bad_rows, batch)
         return CheckReport(
             contract=self.contract,
             object=self.object,
@@ -207,11 +221,18 @@ class _Check:
     ) -> BatchChecks:
         return BatchChecks(
             connection,
-            BatchFiles(arrow_schema(self.object), self.data.files),
+            BatchFiles(table_schema(self.object), self.data.files),
             ReferenceKeys(connection, references, self.object.name),
             rows_read=self.data.read.rows,
             timeout_seconds=self.request.engine.check_timeout_seconds,
         )
+
+    def _write_bad_rows(self, path: Path, batch: BatchChecks) -> None:
+        schema = table_schema(self.object)
+        unread = self.data.unread.batches() if self.data.unread else iter(())
+        labels = self.scratch / "labels.arrow"
+        broken = broken_rows(batch, schema, self.data.places, labels)
+        write_bad_rows(path, schema, chain(unread, broken))
 
     def _result(
         self, spec: CheckSpec, outcomes: Mapping[str, EngineOutcome], samples: Samples
@@ -226,7 +247,7 @@ class _Check:
         return CheckResult(
             spec=spec,
             verdict=verdict_of(spec, outcome.passed),
-            rows=self.data.read.rows if spec.scope is Scope.ROW else outcome.rows,
+            rows=outcome.rows,
             count=outcome.count,
             value=outcome.value,
             message=outcome.message if spec.scope is Scope.GATE else "",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.results import CheckResult, Verdict, verdict_of
 from quality_platform.checks.specs import (
     CheckSpec,
@@ -23,6 +24,7 @@ from quality_platform.checks.specs import (
     SodaCheck,
     SqlMetric,
     Unique,
+    When,
     is_row_rule,
 )
 from quality_platform.errors import EngineError
@@ -118,12 +120,16 @@ def _obstacle(
 
 @dataclass(frozen=True)
 class Judge:
-    """Turns what was found on one batch into results."""
+    """Turns what was found on one batch into results.
+
+    `rows` are all records of the batch, `judged` those that each rule with a condition judges.
+    """
 
     table: ContractedTable
     rows: int
     samples: Samples
     label: str = ""
+    judged: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def results(
         self,
@@ -144,7 +150,7 @@ class Judge:
         if spec.name in errors:
             return self._error(spec, errors[spec.name])
         if spec.name not in outcomes:
-            return self._counted(spec, counts[spec.name])
+            return self._counted(spec, counts)
         outcome = outcomes[spec.name]
         if outcome.error:
             return self._error(spec, outcome.error)
@@ -160,15 +166,24 @@ class Judge:
             query=query_for_people(spec, self.table),
         )
 
-    def _counted(self, spec: CheckSpec, count: int) -> CheckResult:
+    def _counted(self, spec: CheckSpec, counts: Mapping[str, int]) -> CheckResult:
+        count = counts[spec.name]
         return CheckResult(
             spec=spec,
             verdict=verdict_of(spec, count == 0),
-            rows=self.rows,
+            rows=self._rows_judged(spec, counts),
             count=count,
             sample=self.samples.of(spec),
             query=query_for_people(spec, self.table),
         )
+
+    def _rows_judged(self, spec: CheckSpec, counts: Mapping[str, int]) -> int:
+        """Records for `conforms_to_schema`; for others rows with typed values, or fewer."""
+        if isinstance(spec.claim, Conforms):
+            return self.rows
+        if isinstance(spec.claim, When):
+            return self.judged.get(spec.name, 0)
+        return self.rows - counts.get(CONFORMS, 0)
 
     def _error(self, spec: CheckSpec, message: str) -> CheckResult:
         return CheckResult(

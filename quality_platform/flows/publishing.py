@@ -166,7 +166,9 @@ class Load:
     ) -> tuple[CheckResult, ...]:
         outcomes = run_sampled(batch, plan.batch_checks, staging.samples)
         staging.hold_back(late_rows(batch.labelled(), batch.row_specs))
-        judge = Judge(self.table, staging.rows_read, staging.samples, self.plan.label)
+        judge = Judge(
+            self.table, staging.rows_read, staging.samples, self.plan.label, staging.judged
+        )
         errors = {**plan.errors, **staging.rules.failed}
         return judge.results(staging.counts, outcomes, errors)
 

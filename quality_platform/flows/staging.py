@@ -53,7 +53,8 @@ class Origin:
 class Staging:
     """The files of one load while it is being read; used as a context, whose end drops scratch.
 
-    `counts` has the number of rows that break each row rule, by the rule's name.
+    `counts` has the number of rows that break each row rule, by the rule's name; `judged` those
+    that a rule with a condition judges.
     """
 
     table: Table
@@ -66,6 +67,7 @@ class Staging:
     target_bytes: int
     rows_read: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    judged: Counter[str] = field(default_factory=Counter)
     good_files: tuple[StagedFile, ...] = ()
     held_files: tuple[StagedFile, ...] = ()
 
@@ -121,6 +123,7 @@ class Staging:
         self._count(self.conforms, rows, unconformed, origin)
         reasons = _conform_reasons(bad_cells)
         masks = self.rules.masks(rows).without(unconformed)
+        self.judged.update(self.rules.judged(rows, unconformed))
         for n, spec in enumerate(self.rules.specs):
             self._count(spec, rows, masks.breaking(n).tolist(), origin)
         for row, indexes in masks.rules_by_row():

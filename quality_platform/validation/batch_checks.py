@@ -31,7 +31,7 @@ from quality_platform.lake.query import engine_errors, quote_literal, time_limit
 from quality_platform.lake.query import quote_identifier as q
 from quality_platform.lake.table_files import column_sql, read_parquet
 from quality_platform.validation.bad_rows import BadRows, Rule
-from quality_platform.validation.conditions import condition_of
+from quality_platform.validation.conditions import condition_of, judged_rows
 from quality_platform.validation.engine_checks import (
     PlacedRows,
     judge_expectations,
@@ -227,10 +227,13 @@ class BatchChecks:
                 errors[spec.name] = error
         errors |= self._bad.find(rules)
         counts = self._bad.counts()
+        conditions = {rule.name: rule.condition for rule in rules if rule.name not in errors}
+        rows, unknown = judged_rows(self.connection, BATCH, conditions, self.timeout_seconds)
+        errors |= unknown
         return {
             spec.name: failed(spec, self.rows, errors[spec.name])
             if spec.name in errors
-            else counted(spec, self.rows, counts[spec.name])
+            else counted(spec, rows.get(spec.name, self.rows), counts[spec.name])
             for spec in specs
         }
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from sqlglot import exp
 
 from quality_platform.checks.specs import CheckSpec, ForeignKey
 from quality_platform.errors import EngineError
+from quality_platform.lake.query import engine_errors, time_limit
 from quality_platform.lake.query import quote_identifier as q
 from quality_platform.validation.engine_outcomes import without_values
 from quality_platform.validation.reference_keys import ReferenceKeys, own
 from quality_platform.validation.sql_predicates import broken, judged
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,53 @@ def condition_of(
         columns=frozenset(column.name for column in expression.find_all(exp.Column)),
         judged=counted.sql(dialect="duckdb") if counted is not None else "",
     )
+
+
+def judged_rows(
+    connection: DuckDBPyConnection,
+    relation: str,
+    conditions: Mapping[str, Condition],
+    timeout_seconds: float | None = None,
+) -> tuple[dict[str, int], dict[str, EngineError]]:
+    """The rows that each rule judges, for rules that do not judge all; and rules that cannot tell.
+
+    Rules of one condition are counted once. A condition that fails takes no other down.
+    """
+    judged_by = {name: found.judged for name, found in conditions.items() if found.judged}
+    different = list(dict.fromkeys(judged_by.values()))
+    counts: dict[str, int | EngineError] = {}
+    for start in range(0, len(different), _AT_ONCE):
+        some = different[start : start + _AT_ONCE]
+        counts |= _counts(connection, relation, some, timeout_seconds)
+    told = {name: counts[condition] for name, condition in judged_by.items()}
+    return (
+        {name: found for name, found in told.items() if isinstance(found, int)},
+        {name: found for name, found in told.items() if isinstance(found, EngineError)},
+    )
+
+
+_AT_ONCE = 50
+"""Conditions of a statement: the time to plan one grows faster than their number."""
+
+
+def _counts(
+    connection: DuckDBPyConnection,
+    relation: str,
+    conditions: Sequence[str],
+    timeout_seconds: float | None,
+) -> dict[str, int | EngineError]:
+    """The rows for which each condition is true, or why that cannot be told."""
+    numbers = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
+    try:
+        with engine_errors(), time_limit(connection, timeout_seconds):
+            found = connection.execute(f"SELECT {numbers} FROM {relation} b").fetchall()[0]
+    except EngineError as error:
+        if len(conditions) == 1:
+            return {conditions[0]: error}
+    else:
+        return dict(zip(conditions, found, strict=True))
+    alone = (_counts(connection, relation, [one], timeout_seconds) for one in conditions)
+    return {condition: count for some in alone for condition, count in some.items()}
 
 
 def _lookup(claim: ForeignKey, keys: ReferenceKeys, n: int, schema: pa.Schema | None) -> Condition:

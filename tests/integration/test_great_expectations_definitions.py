@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from quality_platform.checks.expectation_kinds import (
+    ENTRY_KEYS,
     PANDAS_ONLY_TYPES,
     ROW_TYPES,
     RUNNABLE_TYPES,
@@ -27,6 +28,7 @@ from quality_platform.validation.great_expectations_engine import (
     run_expectations,
     validate_definition,
 )
+from quality_platform.validation.great_expectations_library import library
 
 TABLE = pa.table({"dep": pa.array([100, 200, None], pa.int64())})
 # Minimal arguments for each row expectation, on the columns `n`, `m` (numbers) and `s` (text).
@@ -267,3 +269,17 @@ def test_a_row_expectation_on_no_values_at_all_passes_with_a_count(rows: int) ->
     for kind, outcome in outcomes.items():
         assert broken(outcome) == about_nulls.get(kind, [])
         assert outcome.rows == rows
+
+
+def test_every_key_that_the_library_writes_in_a_suite_is_known() -> None:
+    configurations = library().expectations.expectation_configuration
+    written = configurations.ExpectationConfigurationSchema._declared_fields
+
+    assert set(written) <= set(ENTRY_KEYS)
+    assert {"type", "kwargs", "severity"} <= set(written)
+
+
+def test_an_expectation_without_bounds_is_told_before_the_library_is_asked() -> None:
+    problem = validate_definition(spec("n", "expect_column_mean_to_be_between", column="x"))
+
+    assert "can never fail: add min_value or max_value" in problem

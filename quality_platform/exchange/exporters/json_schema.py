@@ -122,11 +122,11 @@ def _options(column: Property, losses: list[Loss]) -> dict[str, Any]:
     """The options that JSON Schema has by the same name; bounds of dates it cannot compare."""
     found = {key: value for key, value in column.options.items() if _is_same(key, value)}
     for key in column.options.keys() - found.keys():
-        # Bounds that are no numbers are listed with their check; flags belong to their bounds.
+        # Bounds that are no numbers are listed with their check.
         if "imum" not in key and key not in ("timezone", "defaultTimezone"):
             what = f"the option {key} of {column.name}"
             losses.append(Loss(str(column.location), what, "JSON Schema has none like it"))
-    return _exclusive(found, column.options)
+    return found
 
 
 def _is_same(key: str, value: Any) -> bool:
@@ -135,14 +135,6 @@ def _is_same(key: str, value: Any) -> bool:
     if isinstance(value, bool):
         return key == "uniqueItems"
     return key in _OPTIONS and not ("imum" in key and isinstance(value, str))
-
-
-def _exclusive(found: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """ODCS v3.0 marks a bound as exclusive by a flag beside it."""
-    for flag, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if options.get(flag) is True and bound in found:
-            found[flag] = found.pop(bound)
-    return found
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
