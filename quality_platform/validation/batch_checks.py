@@ -71,15 +71,6 @@ class BatchFiles:
     unconformed: str = "FALSE"
 
 
-@dataclass(frozen=True)
-class BrokenRow:
-    """A row that breaks a check on the whole batch: its file, and its position in it from 0."""
-
-    file: str
-    position: int
-    check: CheckSpec
-
-
 @dataclass
 class BatchChecks:
     """Runs checks over one batch in one session.
@@ -135,17 +126,6 @@ class BatchChecks:
     def bad_row_count(self, specs: Sequence[CheckSpec]) -> int:
         """The number of rows that break at least one of these row rules of the last `run`."""
         return self._bad.number([spec.name for spec in specs])
-
-    @property
-    def broken_rows(self) -> list[BrokenRow]:
-        """Every row with every row rule of the last `run` that it breaks, in order."""
-        specs = {spec.name: spec for spec in self.row_specs}
-        return [
-            BrokenRow(row["file"], row["position"], specs[name])
-            for batch in self.labelled()
-            for row in batch.to_pylist()
-            for name in row["rules"]
-        ]
 
     @property
     def readable(self) -> tuple[str, ...]:

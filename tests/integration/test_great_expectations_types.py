@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from support.batches import SMALL, Batch, places
+from support.batches import SMALL, Batch, labelled_rows, places
 
 from quality_platform.checks.expectation_kinds import (
     PANDAS_ONLY_TYPES,
@@ -441,4 +441,4 @@ def test_pieces_stop_at_the_time_limit_and_the_check_is_an_error(
 
     assert outcome.error == "took longer than 1e-09 s and was stopped"
     assert not outcome.passed
-    assert checks.broken_rows == []
+    assert labelled_rows(checks) == []

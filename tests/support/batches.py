@@ -214,5 +214,10 @@ class Batch:
 
 def places(checks: BatchChecks, spec: CheckSpec) -> list[tuple[str, int]]:
     """The rows that a check labelled, as file and position."""
-    found = [(Path(r.file).stem, r.position) for r in checks.broken_rows if r.check == spec]
-    return sorted(found)
+    rows = labelled_rows(checks)
+    return sorted((Path(r["file"]).stem, r["position"]) for r in rows if spec.name in r["rules"])
+
+
+def labelled_rows(checks: BatchChecks) -> list[dict[str, Any]]:
+    """All rows that break a row check: file, position, names of the checks."""
+    return [row for batch in checks.labelled() for row in batch.to_pylist()]

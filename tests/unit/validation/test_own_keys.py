@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
-from support.batches import SMALL, bound, gate, parquet, places, row_rule
+from support.batches import SMALL, bound, gate, labelled_rows, parquet, places, row_rule
 
 from quality_platform.checks.specs import CheckSpec, ForeignKey, InSet, Operator, Severity
 from quality_platform.lake.query import duckdb_session
@@ -95,7 +95,7 @@ def test_a_gate_counts_and_labels_nothing(connection, tmp_path):
     checks = checks_of(connection, tmp_path, people([1, 9], [2, 1], [3, None]))
     outcome = checks.run([spec])["boss"]
     assert (outcome.count, outcome.passed) == (1, True)
-    assert checks.broken_rows == []
+    assert labelled_rows(checks) == []
 
 
 def test_a_column_that_is_not_there_is_an_error(connection, tmp_path):

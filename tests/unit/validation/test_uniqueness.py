@@ -14,7 +14,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.batches import SMALL, Batch, bound, gate, places, row_rule, rows
+from support.batches import SMALL, Batch, bound, gate, labelled_rows, places, row_rule, rows
 
 from quality_platform.checks.specs import Operator, Unique
 from quality_platform.lake.query import duckdb_session
@@ -63,7 +63,7 @@ def test_a_key_that_is_published_already_labels_the_row(batch, connection):
 def test_keys_that_stand_once_pass(batch, connection):
     checks = batch.checks(connection, rows([1], [2], [None], [None]), published=[rows([3])])
     outcome = checks.run([UNIQUE])["unique"]
-    assert (outcome.passed, outcome.count, checks.broken_rows) == (True, 0, [])
+    assert (outcome.passed, outcome.count, labelled_rows(checks)) == (True, 0, [])
 
 
 def test_every_value_of_whole_neighbourhoods_may_be_repeated(batch, connection):
@@ -98,7 +98,7 @@ def test_a_gate_on_duplicates_counts_extra_rows_and_all_rows_of_published_keys(
     checks = batch.checks(connection, table, published=[rows([3], [2], [9], [None])])
     outcome = checks.run([spec])["unique"]
     assert (outcome.passed, outcome.count, outcome.value) == (passed, 6, value)
-    assert checks.broken_rows == []
+    assert labelled_rows(checks) == []
 
 
 @settings(deadline=None, max_examples=25)
