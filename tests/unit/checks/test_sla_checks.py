@@ -150,3 +150,9 @@ def test_an_element_of_no_object_is_a_problem_of_the_contract(tmp_path: Path):
     assert place(problem) == ("contract.odcs.yaml", line_of(text, wrong))
     assert (problem.field, problem.action) == ("element", "did you mean 'lines'?")
     assert problem.allowed == "orders.COLUMN, lines.COLUMN"
+
+
+def test_the_service_levels_of_a_contract_without_objects_are_no_problem(tmp_path):
+    sla = "slaProperties:\n- {property: latency, value: 4, unit: d, element: tab1.at}\n"
+    text = contract_text("schema: []\n", more=sla)
+    assert sla_problems(load_text(tmp_path, text)) == []
