@@ -6,11 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
-
 from quality_platform.checks.results import CheckResult, Verdict
-from quality_platform.checks.specs import CheckSpec, Scope
+from quality_platform.checks.specs import Scope
 from quality_platform.flows.check_data import CheckReport
+from quality_platform.reports.junit import Case, junit_document
 
 
 def as_json(report: CheckReport) -> dict[str, Any]:
@@ -75,33 +74,30 @@ def write_junit(report: CheckReport, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    suite = TestSuite(f"{report.contract.id}.{report.object.name}")
-    suite.add_property("contract.version", report.contract.version)
-    suite.add_property("data", report.data)
-    suite.add_property("rows", str(report.rows))
-    suite.add_property("bad_rows", str(report.bad_rows))
-    for result in report.results:
-        suite.add_testcase(_test_case(report, result.spec, result))
-    for spec in report.skipped:
-        suite.add_testcase(_test_case(report, spec, None))
-    document = JUnitXml("quality-platform check")
-    document.add_testsuite(suite)
-    document.update_statistics()
+    suite = f"{report.contract.id}.{report.object.name}"
+    properties = {
+        "contract.version": report.contract.version,
+        "data": report.data,
+        "rows": str(report.rows),
+        "bad_rows": str(report.bad_rows),
+    }
+    cases = [_case(suite, result) for result in report.results]
+    cases += [Case(spec.name, suite, skipped="asked not to run") for spec in report.skipped]
+    document = junit_document("quality-platform check", suite, cases, properties)
     document.write(str(path), pretty=True)
 
 
-def _test_case(report: CheckReport, spec: CheckSpec, result: CheckResult | None) -> TestCase:
-    case = TestCase(spec.name, classname=f"{report.contract.id}.{report.object.name}")
-    if result is None:
-        case.result = [Skipped("asked not to run")]
-        return case
-    if result.verdict is Verdict.ERROR:
-        case.result = [Error(result.message, "error")]
-    elif result.verdict is Verdict.FAIL:
-        case.result = [Failure(finding(result), spec.dimension or "failure")]
-    elif result.verdict is Verdict.WARN:
-        case.system_out = f"warning: {finding(result)}"
-    return case
+def _case(suite: str, result: CheckResult) -> Case:
+    spec = result.spec
+    match result.verdict:
+        case Verdict.ERROR:
+            return Case(spec.name, suite, error=result.message)
+        case Verdict.FAIL:
+            return Case(spec.name, suite, finding(result), spec.dimension or "failure")
+        case Verdict.WARN:
+            return Case(spec.name, suite, output=f"warning: {finding(result)}")
+        case Verdict.PASS:
+            return Case(spec.name, suite)
 
 
 def finding(result: CheckResult) -> str:
