@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from quality_platform.errors import SourceChangedError
+from quality_platform.errors import ConcurrentLoadError, SourceChangedError
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.outcomes import LoadOutcome, Progress, TableOutcome, merged, silent
@@ -143,7 +143,25 @@ def _load_batch(
         label=names[0] if table.config.load.batch == "file" else "",
     )
     tables = LakeTables.of(platform, table)
+    _require_still_new(table, batch, tables.position)
     return Load(platform, table, tables, plan, pins, run_id, progress).run(_Reader(table, batch))
+
+
+def _require_still_new(
+    table: SourceTable, batch: Mapping[str, SourceFile], position: Position
+) -> None:
+    """Refuses a batch of which another run has published a file since the run was planned.
+
+    The commit's compare-and-swap would not see it: it compares with the table of this moment.
+
+    Raises:
+        ConcurrentLoadError: at least one file of the batch is in the table.
+    """
+    if new_files(table, batch, position) != dict(batch):
+        raise ConcurrentLoadError(
+            f"another run has loaded files of {table.name} meanwhile",
+            action="run it again: it starts from the new position",
+        )
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,23 @@ def test_a_run_that_is_overtaken_between_its_two_commits_starts_over(
     assert {row["_run_id"] for row in quarantined_rows(platform, "orders")} == {"fast"}
 
 
+def test_a_run_that_is_overtaken_before_it_opens_the_table_starts_over(project: Project) -> None:
+    slow, fast = orders(project, 2).open(), project.open()
+    seen: list[int] = []
+
+    def overtake(step: str, detail: str) -> None:
+        # The slow run has decided what is new, and has not yet looked at the table to add it to.
+        if (step, detail) == ("reading", "f01.csv") and not seen:
+            seen.append(load_table(fast, "orders", "fast").rows_published)
+
+    outcome = load_table(slow, "orders", "slow", overtake)
+    assert seen == [16]
+    assert [load.files for load in outcome.loads] == [("f00.csv",)]
+    platform = project.open()
+    assert_each_row_once(platform, 2)
+    assert_history_adds_up(platform, 2)
+
+
 def test_a_run_that_was_fenced_does_its_load_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
