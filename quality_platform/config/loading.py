@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from croniter import CroniterBadDateError, croniter
 from pydantic import ValidationError
 
 from quality_platform.config.environment import expanded
 from quality_platform.config.models import RunnerConfig, model_defaults
+from quality_platform.config.references import received_text, reference_problems, value_at
+from quality_platform.config.source_models import (
+    BUILT_IN,
+    SourceConfig,
+    plugin_models,
+)
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument, load_yaml
 from quality_platform.errors import Location, Problem, RunnerFileError
@@ -53,7 +57,7 @@ def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
     except ValidationError as error:
         problems = [_problem(entry, document) for entry in _causes(error.errors())]
         raise RunnerFileError.of(problems) from None
-    if problems := _unknown_references(config, document):
+    if problems := reference_problems(config, document):
         raise RunnerFileError.of(problems)
     return RunnerFile(config, document)
 
@@ -73,6 +77,7 @@ def _with_defaults(data: Any, defaults: Mapping[str, Any], variables: Mapping[st
 
 _MESSAGES = {
     "missing": "the key is missing",
+    "union_tag_not_found": "the key `type` is missing",
     "dict_type": "must be a mapping of keys to values",
     "model_type": "must be a mapping of keys to values",
     "tuple_type": "must be a list",
@@ -94,15 +99,13 @@ def _causes(entries: Sequence[Any]) -> list[Any]:
 
 def _problem(entry: Any, document: YamlDocument) -> Problem:
     # pydantic adds to the path what is no key of the file: the branch of a union, a mark for a key.
-    path = tuple(
-        step
-        for step in entry["loc"]
-        if not re.match(r"literal\[|function-after\[|\[key\]$", str(step))
-    )
+    path = _path(entry["loc"])
+    if entry["type"] == "union_tag_not_found":
+        path = (*path, "type")
     name = ".".join(str(step) for step in path)
     context = entry.get("ctx", {})
     if entry["type"] == "extra_forbidden":
-        allowed = _keys_at(path[:-1])
+        allowed = _keys_at(path[:-1], document.data)
         return Problem(
             message=f"unknown key {str(path[-1])!r}",
             location=document.location(path),
@@ -110,31 +113,58 @@ def _problem(entry: Any, document: YamlDocument) -> Problem:
             allowed=", ".join(allowed),
             action=did_you_mean(str(path[-1]), allowed),
         )
+    if entry["type"] == "union_tag_invalid":
+        return _unknown_source_type(path, document)
     return Problem(
         message=_MESSAGES.get(entry["type"], entry["msg"].removeprefix("Value error, ")),
         location=document.location(path),
         field=name,
-        received=repr(path[-1]) if "[key]" in entry["loc"] else _received(document.data, path),
+        received=repr(path[-1]) if "[key]" in entry["loc"] else received_text(document.data, path),
         allowed=str(context.get("expected", "")),
     )
 
 
-def _received(data: Any, path: Sequence[str | int]) -> str:
-    """The value as it stands in the file: a `${VAR}` is shown, never its content."""
-    for step in path:
-        try:
-            data = data[step]
-        except (KeyError, IndexError, TypeError):
-            return ""
-    return "" if data is None or isinstance(data, dict | list) else repr(data)
+def _unknown_source_type(path: tuple[str | int, ...], document: YamlDocument) -> Problem:
+    found = (*path, "type")
+    received = str(value_at(document.data, found))
+    known, failures = sorted(_source_types()), plugin_models()[1]
+    return Problem(
+        message=f"the plugin of this source type cannot be used: {failures[received]}"
+        if received in failures
+        else "there is no such source type",
+        location=document.location(found),
+        field=".".join(map(str, found)),
+        received=repr(received),
+        allowed=", ".join(known),
+        action=did_you_mean(received, known) or "install the distribution that brings it",
+    )
 
 
-def _keys_at(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that the models allow at a place of the file."""
+def _source_types() -> list[str]:
+    return [*(str(_tag(model)) for model in BUILT_IN), *plugin_models()[0]]
+
+
+def _tag(model: type[SourceConfig]) -> str:
+    return str(get_args(model.model_fields["type"].annotation)[0])
+
+
+def _path(steps: Sequence[str | int]) -> tuple[str | int, ...]:
+    """The keys of the file that lead to a place in the models."""
+    is_in_a_source = len(steps) > 3 and steps[0] == "tables" and steps[2] == "source"
+    keys = (*steps[:3], *steps[4:]) if is_in_a_source else tuple(steps)
+    unwanted = r"literal\[|function-after\[|constrained-|\[key\]$"
+    return tuple(step for step in keys if not re.match(unwanted, str(step)))
+
+
+def _keys_at(path: tuple[str | int, ...], data: Any) -> list[str]:
+    """The keys that the models allow at a place of the file, which holds this data."""
     schema = RunnerConfig.model_json_schema()
     node: Any = schema
     for step in path:
+        data = data[step]
         node = _child(_resolved(node, schema), step)
+        if mapping := node.get("discriminator", {}).get("mapping"):
+            node = {"$ref": mapping[data["type"]]}
     return sorted(_resolved(node, schema).get("properties", {}))
 
 
@@ -152,70 +182,3 @@ def _resolved(node: Any, schema: Any) -> Any:
         if "$ref" in option:
             return _resolved(schema["$defs"][option["$ref"].rpartition("/")[2]], schema)
     return node
-
-
-def _unknown_references(config: RunnerConfig, document: YamlDocument) -> list[Problem]:
-    tables, views = sorted(config.tables), sorted(config.feature_views)
-    problems: list[Problem] = []
-
-    def check(path: tuple[str | int, ...], name: str, allowed: list[str], kind: str) -> None:
-        if name not in allowed:
-            problems.append(
-                Problem(
-                    message=f"there is no such {kind} in this file",
-                    location=document.location(path),
-                    field=".".join(str(step) for step in path),
-                    received=_received(document.data, path),
-                    allowed=", ".join(allowed),
-                    action=did_you_mean(name, allowed),
-                )
-            )
-
-    for view, settings in config.feature_views.items():
-        if view in tables:
-            problems.append(
-                Problem(
-                    message=f"{view!r} is the name of a table and of a feature view",
-                    location=document.location(("feature_views", view)),
-                    action="rename one of them",
-                )
-            )
-        for n, name in enumerate(settings.inputs):
-            check(("feature_views", view, "inputs", n), name, tables, "table")
-    for schedule, cron in config.schedules.items():
-        for n, name in enumerate(cron.targets):
-            check(
-                ("schedules", schedule, "targets", n), name, tables + views, "table or feature view"
-            )
-        problems += _cron_problems(schedule, cron.cron, document)
-    for sensor, watch in config.sensors.items():
-        check(("sensors", sensor, "table"), watch.table, tables, "table")
-    return problems
-
-
-def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Problem]:
-    if _is_cron(cron):
-        return []
-    path = ("schedules", schedule, "cron")
-    return [
-        Problem(
-            message="not a cron expression",
-            location=document.location(path),
-            field=".".join(path),
-            received=_received(document.data, path),
-            allowed="five fields (minute hour day month weekday) of a time that comes, @hourly, "
-            "@daily, @weekly, @monthly",
-        )
-    ]
-
-
-def _is_cron(text: str) -> bool:
-    # Dagster takes five fields; croniter alone would also take six.
-    if not croniter.is_valid(text) or not (text.startswith("@") or len(text.split()) == 5):
-        return False
-    try:
-        croniter(text, datetime(2024, 1, 1)).get_next()
-    except CroniterBadDateError:
-        # Such as a 31st of February.
-        return False
-    return True

@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    model_validator,
+from pydantic import Field, SecretStr, model_validator
+
+from quality_platform.config.base_models import (
+    Bytes,
+    Duration,
+    Model,
+    Name,
+    Namespace,
+    Timezone,
 )
-
-NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
-RESERVED_NAMESPACES = ("quarantine", "features", "history")
-
-
-def _known_timezone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("no such time zone; use an IANA name such as Europe/Berlin")
-    return name
-
-
-def _not_reserved(namespace: str) -> str:
-    if namespace in RESERVED_NAMESPACES:
-        raise ValueError(f"the namespaces {', '.join(RESERVED_NAMESPACES)} belong to the platform")
-    return namespace
-
-
-def _byte_count(text: str) -> str:
-    if not re.fullmatch(r"[1-9][0-9]*(MB|GB)", text):
-        raise ValueError("write a whole number of MB or GB, such as 512MB")
-    return text
-
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
-Timezone = Annotated[str, AfterValidator(_known_timezone)]
-Namespace = Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_not_reserved)]
-Bytes = Annotated[str, AfterValidator(_byte_count)]
-
-
-class Model(BaseModel):
-    """Base of every model: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
-    )
+from quality_platform.config.load_models import LoadConfig
+from quality_platform.config.source_models import AnySource, ConnectionConfig
 
 
 class CatalogConfig(Model):
@@ -73,6 +40,20 @@ class LakeConfig(Model):
     """Folder (or `file://` URI) of the tables' files."""
     target_file_size: Bytes = "128MB"
     """Size at which a data file is finished and the next one begun."""
+
+
+class MaintenanceConfig(Model):
+    """Upkeep of a table: what `quality-platform maintain` and the maintenance assets do."""
+
+    compact_below: Bytes = "32MB"
+    """Data files smaller than this are put together."""
+    keep_snapshots: Duration = "7d"
+    """Snapshots younger than this are kept, for time travel and rollback."""
+    keep_at_least: Annotated[int, Field(ge=1)] = 5
+    """So many snapshots are kept, however old."""
+    orphans_after: Duration = "3d"
+    """Files that no snapshot refers to are removed once they are this old; younger ones may belong
+    to a load that is under way."""
 
 
 class EngineConfig(Model):
@@ -100,54 +81,6 @@ class RetryConfig(Model):
     """Whether delays are varied at random, so that many tables do not retry at the same moment."""
 
 
-class CsvSourceConfig(Model):
-    """Delimited text files."""
-
-    type: Literal["csv"]
-    """`csv`."""
-    path: str
-    """A file or a glob (`*`, `**`), relative to the folder of runner.yaml."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """The character between fields."""
-    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
-    """The character around fields that hold delimiters or line ends."""
-    null_strings: tuple[str, ...] = ("",)
-    """Texts that stand for "no value"."""
-    ignore_columns: tuple[str, ...] = ()
-    """Columns of the files that the contract does not have and that may be left out."""
-
-    @model_validator(mode="after")
-    def _splits(self) -> CsvSourceConfig:
-        marks = {self.delimiter, self.quote}
-        if len(marks) < 2 or marks & {"\r", "\n"} or not all(mark.isascii() for mark in marks):
-            raise ValueError(
-                "delimiter and quote must be two different ASCII characters, and no line end"
-            )
-        return self
-
-
-class LoadConfig(Model):
-    """How files become rows of the table."""
-
-    mode: Literal["append", "replace"] = "append"
-    """`append` adds the rows of new files; `replace` puts them in place of all rows before."""
-    batch: Literal["file", "all"] = "all"
-    """What one load is, and so what a check on the batch judges: each new file by itself, or all
-    new files together. `replace` always takes all."""
-    on_breaking: Literal["fail", "new_table"] = "fail"
-    """What follows when the contract has changes that the table cannot follow and its major version
-    was raised: `fail` refuses the load, `new_table` keeps the table under another name
-    (`orders_v1`) and loads everything into a new one."""
-
-    @model_validator(mode="after")
-    def _replace_takes_all(self) -> LoadConfig:
-        if self.mode == "replace" and self.batch == "file":
-            raise ValueError(
-                "mode: replace needs batch: all; each file would replace the one before"
-            )
-        return self
-
-
 class TableConfig(Model):
     """One table: a data contract, a source, and how the one becomes the other."""
 
@@ -157,10 +90,18 @@ class TableConfig(Model):
     """The object of the contract's `schema` for this table; needed where there are several."""
     namespace: Namespace = "main"
     """The Iceberg namespace of the table."""
-    source: CsvSourceConfig
+    source: AnySource
     """Where the rows come from."""
     load: LoadConfig = LoadConfig()
-    """How files become rows."""
+    """How what is read becomes rows."""
+    partition_by: tuple[str, ...] = ()
+    """How the table's files are divided: columns or transforms of them, such as `region`,
+    `day(ordered_at)`, `month(ordered_at)`, `bucket(16, customer_id)`, `truncate(4, zip)`. The
+    contract's partition keys where left out."""
+    sort_by: tuple[str, ...] = ()
+    """How the rows of a file are sorted: columns, each with `desc` where it descends."""
+    maintenance: MaintenanceConfig | None = None
+    """Upkeep of this table; the file's `maintenance` where left out."""
     retries: RetryConfig | None = None
     """Retries of this table's loads; the file's `retries` where left out."""
     group: Name | None = None
@@ -288,21 +229,20 @@ class RunnerConfig(Model):
     """Limits of the check engine."""
     retries: RetryConfig = RetryConfig()
     """Retries of every table that does not say otherwise."""
+    maintenance: MaintenanceConfig = MaintenanceConfig()
+    """Upkeep of every table that does not say otherwise."""
+    connections: dict[Name, ConnectionConfig] = Field(default_factory=dict)
+    """Databases and services that sources read from, by name."""
     tables: Annotated[dict[Name, TableConfig], Field(min_length=1)]
     """The tables, by name."""
-    feature_views: dict[Name, FeatureViewConfig] = {}
+    feature_views: dict[Name, FeatureViewConfig] = Field(default_factory=dict)
     """The feature views, by name."""
     feature_store: FeatureStoreConfig = FeatureStoreConfig()
     """Feast's registry and online store."""
-    schedules: dict[Name, ScheduleConfig] = {}
+    schedules: dict[Name, ScheduleConfig] = Field(default_factory=dict)
     """Cron schedules, by name."""
-    sensors: dict[Name, FileArrivalSensorConfig] = {}
+    sensors: dict[Name, FileArrivalSensorConfig] = Field(default_factory=dict)
     """Sensors, by name."""
-
-
-def megabytes(text: str) -> int:
-    """The number of megabytes that a checked byte count such as 512MB or 2GB means."""
-    return int(text[:-2]) * (1000 if text.endswith("GB") else 1)
 
 
 def model_defaults() -> dict[str, Any]:

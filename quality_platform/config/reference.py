@@ -81,6 +81,8 @@ def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         name = _reference(field)
         return f"[{name}](#{name.lower()})"
+    if "oneOf" in field:
+        return " or ".join(_type(option) for option in field["oneOf"])
     if "anyOf" in field:
         options = [_type(option) for option in field["anyOf"] if option.get("type") != "null"]
         return " or ".join(options)

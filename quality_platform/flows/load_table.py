@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from functools import partial
 
-from quality_platform.errors import ConcurrentLoadError, SourceChangedError
+import pyarrow as pa
+
+from quality_platform.errors import ConcurrentLoadError
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.outcomes import LoadOutcome, Progress, TableOutcome, merged, silent
@@ -15,11 +17,11 @@ from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import LakeTables, Load, LoadPlan
 from quality_platform.flows.recording import recorded, starting_over
 from quality_platform.flows.staging import Staging
+from quality_platform.ingest.typed_columns import require_fitting
 from quality_platform.lake.position import Position
 from quality_platform.lake.reading import published_snapshot, rows_of
-from quality_platform.sources.csv_files import CsvFormat, CsvSource
-from quality_platform.sources.files import find_files
-from quality_platform.sources.protocol import SourceFile
+from quality_platform.sources.protocol import Part, SourceContext, Wanted
+from quality_platform.sources.registry import open_source
 
 
 def load_table(
@@ -35,87 +37,71 @@ def load_table(
     """
     table = platform.tables[name]
     loads: list[LoadOutcome] = []
+    run = _TableRun(platform, table, run_id, progress)
     with recorded(platform, name, run_id, loads) as record:
-        return record(
-            starting_over(lambda: _load_new_files(platform, table, run_id, progress, loads))
-        )
+        return record(starting_over(lambda: run.load_new_parts(loads)))
 
 
-def _load_new_files(
-    platform: Platform,
-    table: SourceTable,
-    run_id: str,
-    progress: Progress,
-    loads: list[LoadOutcome],
-) -> TableOutcome:
-    """Adds to `loads`, which keeps what was published before another run was faster."""
-    files = source_files(platform, table)
-    tables = LakeTables.of(platform, table)
-    new = new_files(table, files, tables.position)
-    pins = Pins.of(platform, table.references)
-    for batch in _batches(table, new):
-        loads.append(_load_batch(platform, table, batch, pins, run_id, progress))
-        if loads[-1].blocked:
-            break
-    return outcome_of(platform, table, run_id, loads, pins)
+@dataclass(frozen=True)
+class _TableRun:
+    platform: Platform
+    table: SourceTable
+    run_id: str
+    progress: Progress
+
+    def load_new_parts(self, loads: list[LoadOutcome]) -> TableOutcome:
+        """Adds to `loads`, which keeps what was published before another run was faster."""
+        platform, table = self.platform, self.table
+        planned = _position(platform, table)
+        source = open_source(table.config.source, source_context(platform, table))
+        parts = source.parts(Wanted(planned))
+        pins = Pins.of(platform, table.references)
+        for batch in _batches(table, parts):
+            loads.append(self._load(batch, planned, pins))
+            if loads[-1].blocked:
+                break
+        return outcome_of(platform, table, self.run_id, loads, pins)
+
+    def _load(self, batch: Sequence[Part], planned: Position, pins: Pins) -> LoadOutcome:
+        names = [part.name for part in batch]
+        self.progress("reading", ", ".join(names) if len(names) < 4 else f"{len(names)} files")
+        plan = _plan_of(self.table, batch)
+        tables = LakeTables.of(self.platform, self.table)
+        _require_still_new(self.table, names, planned, tables.position)
+        load = Load(self.platform, self.table, tables, plan, pins, self.run_id, self.progress)
+        return load.run(_Reader(self.table, batch))
 
 
-def source_files(platform: Platform, table: SourceTable) -> dict[str, SourceFile]:
-    """The files at a table's source, by their name below the source's folder."""
-    files = find_files(
-        table.source_pattern,
-        location=platform.runner.location("tables", table.name, "source", "path"),
-        field=f"tables.{table.name}.source.path",
+def _position(platform: Platform, table: SourceTable) -> Position:
+    """Where the table's rows come from; a table that is not there yet is not made for it."""
+    if platform.lake.find_table(table.identifier) is None:
+        return Position()
+    return LakeTables.of(platform, table).position
+
+
+def source_context(platform: Platform, table: SourceTable) -> SourceContext:
+    """What the table's source is opened with."""
+    config = table.config.source
+    connections = platform.runner.config.connections
+    names = [column.source_name for column in table.object.properties]
+    return SourceContext(
+        table=table.name,
+        columns=pa.schema([f.with_name(n) for n, f in zip(names, table.schema, strict=True)]),
+        load=table.config.load,
+        resolve=platform.runner.resolve,
+        location=partial(platform.runner.location, "tables", table.name),
+        connection=connections.get(getattr(config, "connection", "")),
+        lake=platform.lake,
+        home=platform.home,
     )
-    folder = _fixed_folder(table.source_pattern)
-    return {str(PurePath(file.path).relative_to(folder)): file for file in files}
 
 
-def _fixed_folder(pattern: str) -> str:
-    """The part of a glob before its first wildcard: where the source's folder begins."""
-    path = Path(pattern)
-    for parent in reversed(path.parents):
-        if any(sign in parent.name for sign in "*?["):
-            return str(parent.parent)
-    return str(path.parent)
-
-
-def new_files(
-    table: SourceTable, files: Mapping[str, SourceFile], position: Position
-) -> dict[str, SourceFile]:
-    """The files whose content is not yet in the table; for `replace`, all files or none.
-
-    Raises:
-        SourceChangedError: a file that was appended has another content now.
-    """
-    known = {name: source.version for name, source in position.sources.items()}
-    if table.config.load.mode == "replace":
-        return {} if _versions(files) == known else dict(files)
-    for name, file in files.items():
-        if name in known and known[name] != file.sha256:
-            raise SourceChangedError(
-                f"the file {name} was ingested by load {position.sources[name].load_id} and has "
-                "changed since",
-                location=table.location,
-                field=f"tables.{table.name}",
-                received=f"sha256 {file.sha256[:12]}",
-                allowed=f"sha256 {known[name][:12]}",
-                action="deliver the corrected rows in a file of another name, "
-                "or use load.mode: replace",
-            )
-    return {name: file for name, file in files.items() if name not in known}
-
-
-def _versions(files: Mapping[str, SourceFile]) -> dict[str, str]:
-    return {name: file.sha256 for name, file in files.items()}
-
-
-def _batches(table: SourceTable, new: Mapping[str, SourceFile]) -> list[dict[str, SourceFile]]:
-    if not new:
+def _batches(table: SourceTable, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    if not parts:
         return []
     if table.config.load.batch == "file":
-        return [{name: file} for name, file in new.items()]
-    return [dict(new)]
+        return [(part,) for part in parts]
+    return [tuple(parts)]
 
 
 def load_id_of(identifier: str, versions: Mapping[str, str]) -> str:
@@ -126,40 +112,29 @@ def load_id_of(identifier: str, versions: Mapping[str, str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _load_batch(
-    platform: Platform,
-    table: SourceTable,
-    batch: Mapping[str, SourceFile],
-    pins: Pins,
-    run_id: str,
-    progress: Progress,
-) -> LoadOutcome:
-    names, versions = tuple(batch), _versions(batch)
-    progress("reading", ", ".join(names) if len(names) < 4 else f"{len(names)} files")
-    plan = LoadPlan(
+def _plan_of(table: SourceTable, batch: Sequence[Part]) -> LoadPlan:
+    versions = {part.name: part.version for part in batch}
+    return LoadPlan(
         load_id=load_id_of(table.identifier, versions),
         versions=versions,
         replace=table.config.load.mode == "replace",
-        label=names[0] if table.config.load.batch == "file" else "",
+        label=batch[0].name if table.config.load.batch == "file" else "",
     )
-    tables = LakeTables.of(platform, table)
-    _require_still_new(table, batch, tables.position)
-    return Load(platform, table, tables, plan, pins, run_id, progress).run(_Reader(table, batch))
 
 
 def _require_still_new(
-    table: SourceTable, batch: Mapping[str, SourceFile], position: Position
+    table: SourceTable, names: Sequence[str], planned: Position, now: Position
 ) -> None:
-    """Refuses a batch of which another run has published a file since the run was planned.
+    """Refuses a batch of which another run has published a part since the run was planned.
 
     The commit's compare-and-swap would not see it: it compares with the table of this moment.
 
     Raises:
-        ConcurrentLoadError: at least one file of the batch is in the table.
+        ConcurrentLoadError: at least one part of the batch has another position.
     """
-    if new_files(table, batch, position) != dict(batch):
+    if any(planned.sources.get(name) != now.sources.get(name) for name in names):
         raise ConcurrentLoadError(
-            f"another run has loaded files of {table.name} meanwhile",
+            f"another run has loaded the same of {table.name} meanwhile",
             action="run it again: it starts from the new position",
         )
 
@@ -167,19 +142,23 @@ def _require_still_new(
 @dataclass(frozen=True)
 class _Reader:
     table: SourceTable
-    files: Mapping[str, SourceFile]
+    parts: Sequence[Part]
 
     def __call__(self, staging: Staging) -> None:
-        config = self.table.config.source
-        for name, file in self.files.items():
-            source = CsvSource(
-                file=file,
-                columns=tuple(p.source_name for p in self.table.object.properties),
-                ignored=config.ignore_columns,
-                format=CsvFormat(config.delimiter, config.quote, config.null_strings),
-            )
-            for batch in source.batches():
-                staging.add_records(batch, name)
+        where = self.table.location
+        for part in self.parts:
+            for number, batch in enumerate(part.batches()):
+                if not batch.text and not number:
+                    require_fitting(batch.columns.schema, self._schema, where)
+                staging.add_records(batch, part.name)
+
+    @property
+    def _schema(self) -> pa.Schema:
+        """The contract's types under the names at the source."""
+        columns = self.table.object.properties
+        return pa.schema(
+            [f.with_name(c.source_name) for c, f in zip(columns, self.table.schema, strict=True)]
+        )
 
 
 def outcome_of(

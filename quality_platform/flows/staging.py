@@ -21,6 +21,7 @@ from quality_platform.flows.late_rows import LateRows
 from quality_platform.flows.samples import Samples
 from quality_platform.ingest.conform import BadCell, conform, positions
 from quality_platform.ingest.source_lines import SourceLines
+from quality_platform.ingest.typed_columns import fit
 from quality_platform.lake.catalog import Table
 from quality_platform.lake.data_files import RollingWriter, StagedFile, delete_file, read_batches
 from quality_platform.lake.reading import local_path
@@ -93,7 +94,8 @@ class Staging:
         """Conforms, checks and splits the records of one batch of a source."""
         self.rows_read += len(batch.rejects)
         self._hold_rejects(batch, file)
-        rows, bad_cells = conform(batch.columns, self.schema)
+        convert = conform if batch.text else fit
+        rows, bad_cells = convert(batch.columns, self.schema)
         self._add(rows, bad_cells, Origin(file, batch.lines, batch.raw))
 
     def add_rows(self, rows: pa.RecordBatch, origin: str) -> None:

@@ -22,18 +22,30 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def landing_spec(table: SourceTable) -> dg.AssetSpec:
-    """The files that a table is loaded from, as an external asset."""
+    """What a table is loaded from, as an external asset."""
     source = table.config.source
     return dg.AssetSpec(
         landing_key(table.name),
-        description=f"Files that {table.identifier} is loaded from. They come from outside.",
+        description=f"What {table.identifier} is loaded from. It comes from outside.",
         group_name="landing",
         kinds={source.type},
-        metadata={
-            "path": dg.MetadataValue.path(table.source_pattern),
-            "null_strings": ", ".join(repr(text) for text in source.null_strings),
-        },
+        metadata=_settings(table),
     )
+
+
+def _settings(table: SourceTable) -> dict[str, dg.MetadataValue]:
+    """What runner.yaml says of the source, without what is secret or left out."""
+    pattern = table.source_pattern
+    path = {"path": dg.MetadataValue.path(pattern)} if pattern else {}
+    settings = table.config.source.model_dump(mode="json", exclude={"type", "path", "catalog"})
+    shown = {key: value for key, value in settings.items() if value not in (None, "", [], ())}
+    return path | {
+        key: dg.MetadataValue.text(_setting(value)) for key, value in sorted(shown.items())
+    }
+
+
+def _setting(value: object) -> str:
+    return ", ".join(map(repr, value)) if isinstance(value, list) else str(value)
 
 
 def source_table_specs(platform: Platform, table: SourceTable) -> list[dg.AssetSpec]:

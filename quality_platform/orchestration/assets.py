@@ -37,7 +37,12 @@ def landing_assets(platform: Platform) -> dg.AssetsDefinition:
 
     def look_at(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
         for key in sorted(context.selected_asset_keys):
-            yield _observed(key, arrived_files(tables[key].source_pattern))
+            pattern = tables[key].source_pattern
+            if pattern:
+                yield _observed(key, arrived_files(pattern))
+            else:
+                # To look at a database would be to read it.
+                yield dg.ObserveResult(asset_key=key)
 
     specs = [landing_spec(table) for table in tables.values()]
     with warnings.catch_warnings():

@@ -1,12 +1,22 @@
-"""What every source gives: batches of records as text, and the records that could not be split."""
+"""What every source is: parts that are loaded as a whole, each read as batches of records.
+
+docs/plugins.md shows a complete source of somebody else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
+
+from quality_platform.config.load_models import LoadConfig
+from quality_platform.config.source_models import ConnectionConfig
+from quality_platform.errors import Location
+from quality_platform.lake.catalog import Lake
+from quality_platform.lake.position import Position
 
 
 @dataclass(frozen=True)
@@ -36,25 +46,35 @@ class RejectedRecord:
     reason: str
 
 
+def no_raw(positions: Sequence[int]) -> list[str]:
+    """The raw text of records that have none."""
+    return [""] * len(positions)
+
+
 @dataclass(frozen=True)
 class SourceBatch:
-    """Records of one file, in the file's order.
+    """Records of one part, in the part's order.
 
     Attributes:
-        columns: One binary column per column asked for, in the order asked for. A cell is null
-            where its text is one of the null strings, quoted and unquoted alike. Nothing else is
-            changed: bytes that are not UTF-8, NUL bytes and white space are as in the file.
-        lines: The 1-based physical line where each record of `columns` begins.
+        columns: One column per column asked for, in the order asked for. Where `text`, all are
+            binary: a cell is null where its text is one of the null strings, quoted and unquoted
+            alike, and nothing else is changed; bytes that are not UTF-8, NUL bytes and white space
+            are as in the file. Otherwise they have types of their own, which must never have lost
+            anything: what Arrow has no type for comes as text.
+        lines: The 1-based physical line where each record of `columns` begins; null where the
+            source has no lines.
         raw: Gives the raw text of the records at these positions of `columns`, without their line
-            ends; bytes that are not UTF-8 are shown as backslash escapes. It holds the block of
-            the file in memory for as long as the batch lives.
-        rejects: The records of the same stretch of the file that could not be split.
+            ends; bytes that are not UTF-8 are shown as backslash escapes. It may hold a block of
+            the source in memory for as long as the batch lives.
+        rejects: The records of the same stretch of the source that could not be split.
+        text: Whether `columns` are text still.
     """
 
     columns: pa.RecordBatch
-    lines: pa.Int64Array
-    raw: Callable[[Sequence[int]], list[str]]
-    rejects: tuple[RejectedRecord, ...]
+    lines: pa.Array[Any]
+    raw: Callable[[Sequence[int]], list[str]] = no_raw
+    rejects: tuple[RejectedRecord, ...] = ()
+    text: bool = True
 
     @property
     def records(self) -> int:
@@ -62,9 +82,74 @@ class SourceBatch:
         return self.columns.num_rows + len(self.rejects)
 
 
-class Source(Protocol):
-    """Anything that can be read as batches of records."""
+@dataclass(frozen=True)
+class Part:
+    """What is loaded as a whole: a file, or a range or the whole of a table.
 
-    def batches(self) -> Iterator[SourceBatch]:
-        """The records, in order, in bounded memory; each call reads from the beginning."""
+    `name` and `version` become the position's entry once the part is published: with the same
+    version under the same name the part counts as loaded. `batches` reads it from the beginning in
+    bounded memory; it may be called again. `whole` says that no row of the source is missing from
+    it, so that a row which is not in it is deleted.
+    """
+
+    name: str
+    version: str
+    batches: Callable[[], Iterator[SourceBatch]] = field(hash=False, compare=False)
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """A range of the incremental cursor that is to be read again, as texts; "" has no bound.
+
+    `start` is inclusive, `end` exclusive.
+    """
+
+    start: str = ""
+    end: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run wants of a source: what is new since a position, a range again, or everything."""
+
+    position: Position
+    backfill: Backfill | None = None
+    full_refresh: bool = False
+
+
+@dataclass(frozen=True)
+class SourceContext:
+    """What a source is opened with, beside its own part of runner.yaml.
+
+    Attributes:
+        table: The table's name in runner.yaml.
+        columns: The contract's columns under their names at the source, with the contract's types.
+        load: The table's `load`.
+        resolve: Makes a path of runner.yaml absolute.
+        location: Where a setting below `tables.NAME` stands in runner.yaml.
+        connection: The connection that the source names.
+        lake: The lake; connects on first use.
+        home: The folder for the platform's own state.
+    """
+
+    table: str
+    columns: pa.Schema
+    load: LoadConfig
+    resolve: Callable[[str | Path], Path]
+    location: Callable[..., Location]
+    connection: ConnectionConfig | None
+    lake: Lake
+    home: Path
+
+
+class Source(Protocol):
+    """A table's source, opened."""
+
+    def parts(self, wanted: Wanted) -> Sequence[Part]:
+        """What is there to load, in order; () where nothing is new.
+
+        Raises:
+            SourceError: the source cannot be read, or what was loaded has changed.
+        """
         ...

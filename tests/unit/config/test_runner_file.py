@@ -240,7 +240,7 @@ def test_replacing_file_by_file_would_keep_only_the_last_file(tmp_path: Path):
 def test_other_ways_of_loading_are_fine(tmp_path: Path, load: dict[str, str]):
     text = f"{ORDERS}    load: {{mode: {load['mode']}, batch: {load['batch']}}}\n"
     found = load_runner_text(tmp_path, text).config.tables["orders"].load.model_dump()
-    assert found == {**load, "on_breaking": "fail"}
+    assert found.items() >= {**load, "on_breaking": "fail"}.items()
 
 
 @pytest.mark.parametrize(

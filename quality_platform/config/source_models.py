@@ -1,0 +1,207 @@
+"""The models of `tables.NAME.source` and of `connections` in runner.yaml.
+
+A source that is no part of the platform brings a model of its own, a subclass of `SourceConfig`:
+docs/plugins.md.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Annotated, Literal, Union
+
+from pydantic import Field, SecretStr, model_validator
+
+from quality_platform.config.base_models import Duration, Model, Name
+
+ENTRY_POINTS = "quality_platform.sources"
+"""The group of entry points under which a distribution registers its source types."""
+
+
+class RateLimitConfig(Model):
+    """How often the platform may ask a connection, over all runs on this machine together."""
+
+    requests: Annotated[int, Field(ge=1)]
+    """Requests in one `period`."""
+    period: Duration = "1s"
+    """The period in which so many are allowed."""
+
+
+class ConnectionConfig(Model):
+    """A database or service that sources read from."""
+
+    url: SecretStr
+    """Where it is: `postgresql://user:${PASSWORD}@host/database`, `mysql://...`, any URL of
+    SQLAlchemy, or `adbc+DRIVER:URI` for an ADBC driver."""
+    connect_timeout: Duration = "15s"
+    """How long a connection may take to be made."""
+    statement_timeout: Duration = "1h"
+    """How long one statement may take until the server stops it."""
+    rate_limit: RateLimitConfig | None = None
+    """How often it may be asked; as often as needed where left out."""
+
+
+class SourceConfig(Model):
+    """Base of all sources: a source of a distribution of its own begins here."""
+
+    type: str
+    """The kind of source."""
+    ignore_columns: tuple[str, ...] = ()
+    """Columns of the source that the contract does not have and that may be left out."""
+
+
+class FileSourceConfig(SourceConfig):
+    """Base of all sources that are files."""
+
+    path: str
+    """A file or a glob (`*`, `**`), relative to the folder of runner.yaml, or a URL such as
+    `s3://bucket/orders/*.csv`."""
+    compression: Literal["auto", "none", "gzip", "zstd", "zip"] = "auto"
+    """How the files are packed; `auto` tells it by their first bytes."""
+
+
+class CsvSourceConfig(FileSourceConfig):
+    """Delimited text files."""
+
+    type: Literal["csv"]
+    """`csv`."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """The character between fields."""
+    quote: Annotated[str, Field(max_length=1)] = '"'
+    """The character around fields that hold delimiters or line ends; "" where none does."""
+    escape: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """The character before a quote within quotes; the quote itself, doubled, where left out."""
+    header: bool = True
+    """Whether the first record has the columns' names; without, they are the contract's in its
+    order."""
+    encoding: str = "utf-8"
+    """The files' encoding, such as `utf-8`, `utf-16`, `latin-1` or `cp1252`. A byte order mark
+    wins."""
+    null_strings: tuple[str, ...] = ("",)
+    """Texts that stand for "no value"."""
+
+    @model_validator(mode="after")
+    def _splits(self) -> CsvSourceConfig:
+        marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark]
+        if len(marks) > len({*marks} - {"\r", "\n"}) or not all(m.isascii() for m in marks):
+            raise ValueError(
+                "delimiter, quote and escape must be different ASCII characters, and no line end"
+            )
+        return self
+
+
+class JsonLinesSourceConfig(FileSourceConfig):
+    """Files with one JSON object a line."""
+
+    type: Literal["jsonl"]
+    """`jsonl`."""
+
+
+class ParquetSourceConfig(FileSourceConfig):
+    """Parquet files."""
+
+    type: Literal["parquet"]
+    """`parquet`."""
+
+
+class ArrowSourceConfig(FileSourceConfig):
+    """Arrow IPC files, also called Feather."""
+
+    type: Literal["arrow"]
+    """`arrow`."""
+
+
+class DatabaseSourceConfig(SourceConfig):
+    """Base of all sources that are a table or a query of a database."""
+
+    connection: Name
+    """The connection, by its name in this file."""
+    table: str | None = None
+    """The table or view, with its schema where it is not the default one: `sales.orders`."""
+    query: str | None = None
+    """A SELECT in the database's SQL instead of a table."""
+
+    @model_validator(mode="after")
+    def _reads_one(self) -> DatabaseSourceConfig:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("say either `table` or `query`")
+        return self
+
+
+class PostgresSourceConfig(DatabaseSourceConfig):
+    """A table or query of PostgreSQL, read through ADBC."""
+
+    type: Literal["postgres"]
+    """`postgres`."""
+    parallel: Annotated[int, Field(ge=1, le=16)] = 1
+    """Connections that read a table at once, in one consistent snapshot."""
+
+
+class MySqlSourceConfig(DatabaseSourceConfig):
+    """A table or query of MySQL or MariaDB, read through connectorx."""
+
+    type: Literal["mysql"]
+    """`mysql`."""
+
+
+class SqlSourceConfig(DatabaseSourceConfig):
+    """A table or query of any database with a driver for SQLAlchemy or ADBC."""
+
+    type: Literal["sql"]
+    """`sql`."""
+
+
+class IcebergSourceConfig(SourceConfig):
+    """An Iceberg table of this lake or of another catalog."""
+
+    type: Literal["iceberg"]
+    """`iceberg`."""
+    table: str
+    """The table, with its namespace: `sales.orders`."""
+    catalog: dict[str, SecretStr] | None = None
+    """pyiceberg's properties of the catalog (`type`, `uri`, ...); this lake's where left out."""
+    ref: str = "main"
+    """The branch or tag that is read."""
+
+
+BUILT_IN: tuple[type[SourceConfig], ...] = (
+    CsvSourceConfig,
+    JsonLinesSourceConfig,
+    ParquetSourceConfig,
+    ArrowSourceConfig,
+    PostgresSourceConfig,
+    MySqlSourceConfig,
+    SqlSourceConfig,
+    IcebergSourceConfig,
+)
+
+
+@functools.cache
+def plugins() -> dict[str, EntryPoint]:
+    """The source types that other distributions registered, by name."""
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+@functools.cache
+def plugin_models() -> tuple[dict[str, type[SourceConfig]], dict[str, str]]:
+    """The models of the plugins by type, and why those that cannot be used cannot."""
+    models: dict[str, type[SourceConfig]] = {}
+    failures: dict[str, str] = {}
+    for name, entry in plugins().items():
+        try:
+            model = entry.load().config
+            if not issubclass(model, SourceConfig):
+                raise TypeError("its `config` is no subclass of SourceConfig")
+            models[name] = model
+        except Exception as error:  # noqa: BLE001 - other people's code, and all else must go on
+            failures[name] = f"{type(error).__name__}: {error}"
+    return models, failures
+
+
+if TYPE_CHECKING:
+    AnySource = SourceConfig
+else:
+    AnySource = Annotated[
+        Union[(*BUILT_IN, *plugin_models()[0].values())],
+        Field(discriminator="type"),
+    ]
