@@ -17,7 +17,7 @@ from quality_platform.checks.results import CheckResult, Verdict
 from quality_platform.checks.wording import reason_text
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
-from quality_platform.quarantine.records import BROKEN_RULES
+from quality_platform.quarantine.columns import BROKEN_RULES
 
 if TYPE_CHECKING:
     from quality_platform.flows.check_data import CheckReport
@@ -66,7 +66,10 @@ def _print_table(console: Console, outcome: TableOutcome) -> None:
     console.print(
         f"{sign} {outcome.table}: {outcome.rows_read:,} rows read, "
         f"{outcome.rows_published:,} published, {outcome.rows_quarantined:,} quarantined"
+        f"{_row_counts(outcome)}"
     )
+    for note in outcome.notes:
+        console.print(f"    [yellow]{escape(note)}[/yellow]", soft_wrap=True)
     for result in outcome.results:
         if result.verdict is not Verdict.PASS:
             console.print(f"    {_result_line(result)}", soft_wrap=True)
@@ -115,6 +118,12 @@ def _plain_table(title: str, first: str) -> Table:
     )
     table.add_column(first, no_wrap=True)
     return table
+
+
+def _row_counts(outcome: TableOutcome) -> str:
+    """What else became of rows, in the modes that compare them with the table's; "" for nothing."""
+    told = [f"{number:,} {word}" for word, number in outcome.row_counts.items() if number]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _tables_summary(outcomes: Sequence[TableOutcome]) -> Table:

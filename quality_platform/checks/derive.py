@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from quality_platform.checks import soda_kinds
 from quality_platform.checks.expectation_kinds import labels_rows
 from quality_platform.checks.implied import place_checks, prefixed_places, table_checks
 from quality_platform.checks.naming import CONFORMS, Named, identifier, told_apart
-from quality_platform.checks.nested import Place, place_of
+from quality_platform.checks.nested import Place, place_of, require_column
 from quality_platform.checks.sla_rules import sla_checks
 from quality_platform.checks.specs import (
     CheckSpec,
@@ -30,7 +29,7 @@ from quality_platform.checks.specs import (
     Unique,
     When,
 )
-from quality_platform.checks.stated_rules import require_column, stated_claim, stated_threshold
+from quality_platform.checks.stated_rules import stated_claim, stated_threshold
 from quality_platform.contracts.models import QualityRule, Relationship, SchemaObject, SlaProperty
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import (
@@ -127,6 +126,12 @@ def _foreign_key(link: Relationship, table: SchemaObject, tables: Mapping[str, s
     return [Named(spec, is_stated=bool(written))]
 
 
+def _soda_labels_rows(claim: SodaCheck, table: SchemaObject) -> bool:
+    from quality_platform.checks import soda_kinds
+
+    return soda_kinds.labels_rows(claim, table.column_names)
+
+
 def _stated(rule: QualityRule, table: SchemaObject) -> list[Named]:
     claim = stated_claim(rule, table)
     threshold = stated_threshold(rule, claim)
@@ -148,7 +153,7 @@ def _stated(rule: QualityRule, table: SchemaObject) -> list[Named]:
     )
     if isinstance(claim, Expectation):
         spec = replace(spec, scope=Scope.ROW if labels_rows(spec) else Scope.GATE)
-    if isinstance(claim, SodaCheck) and soda_kinds.labels_rows(claim, table.column_names):
+    if isinstance(claim, SodaCheck) and _soda_labels_rows(claim, table):
         spec = replace(spec, scope=Scope.ROW)
     return [Named(spec, is_stated=bool(written))]
 

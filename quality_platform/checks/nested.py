@@ -16,6 +16,8 @@ from quality_platform.checks.specs import (
     When,
 )
 from quality_platform.contracts.models import Property, SchemaObject
+from quality_platform.documents.suggestions import did_you_mean
+from quality_platform.errors import ContractError, Location
 
 _SUFFIXES = {ITEMS: "item", KEYS: "key", VALUES: "value"}
 """How the steps into arrays and maps are called in the names of checks."""
@@ -54,6 +56,29 @@ def place_of(path: str, table: SchemaObject) -> Place | None:
         if column.name == path:
             return Place(column, path, path, path)
     return next((place for place in places(table) if place.path == path), None)
+
+
+def require_column(column: str, table: SchemaObject, location: Location) -> None:
+    """Refuses a column that the table has not, and a part of one.
+
+    Raises:
+        ContractError: there is no such column.
+    """
+    if column in table.column_names:
+        return
+    if place_of(column, table) is not None:
+        raise ContractError(
+            f"{column!r} is a part of a column: this kind of rule is about whole columns",
+            location=location,
+            allowed=", ".join(table.column_names),
+            action="make it a column of its own, or use a library rule of the property",
+        )
+    raise ContractError(
+        f"the rule names the column {column!r}, which the contract does not have",
+        location=location,
+        allowed=", ".join(table.column_names),
+        action=did_you_mean(column, table.column_names),
+    )
 
 
 def columns_read(spec: CheckSpec) -> tuple[str, ...]:

@@ -303,9 +303,11 @@ class Retained:
 
 @dataclass(frozen=True)
 class SqlMetric:
-    """A query in its server's dialect that returns one number; `{object}` stands for the batch."""
+    """A query of `batch` that returns one number; `written` in another SQL, that of `dialect`."""
 
     query: str
+    dialect: str = "duckdb"
+    written: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ from quality_platform.checks.predicate_language import (
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, PredicateError
 
+DUCKDB = "duckdb"
+"""sqlglot's name of the SQL in which checks run."""
+
 BATCH = "batch"
 """The name under which a metric query sees the rows of the batch."""
 
@@ -102,26 +105,76 @@ def _known_column(
 
 
 def checked_query(text: str, location: Location | None, column: str | None = None) -> str:
+    """A metric query in DuckDB's SQL, guarded; placeholders and errors as in `query_tree`."""
+    return query_tree(text, location, column).sql(dialect=DUCKDB, comments=False)
+
+
+def query_tree(
+    text: str, location: Location | None, column: str | None = None, dialect: str = DUCKDB
+) -> exp.Select:
     """A metric query whose placeholders stand for the batch and, in a rule of a column, for that.
 
     Both spellings of the placeholders are understood: `{object}` and `${table}`, `{property}` and
-    `${column}`.
+    `${column}`. The text is in the SQL of `dialect`, by sqlglot's name.
 
     Raises:
         PredicateError: it is not one SELECT, or reads something else than the batch.
     """
-    tree = _parsed(_filled(text, column), location)
+    filled = _filled(text, column, dialect)
+    try:
+        tree = _parsed(filled, location, dialect)
+    except PredicateError:
+        _refuse_variable(filled, location)
+        raise
+    if tree.find(exp.Parameter, exp.Placeholder):
+        _refuse_variable(filled, location)
     if not isinstance(tree, exp.Select):
         raise PredicateError("a metric must be one SELECT", location=location, received=text)
-    for node in (*_tables_read(tree, location), *tree.find_all(*_REFUSED)):
+    guarded(tree, location, dialect)
+    return tree
+
+
+def _refuse_variable(query: str, location: Location | None) -> None:
+    """Refuses what v3.2 calls a variable, where the query has one."""
+    if found := re.search(r"\$\{[^}]*\}", query):
+        raise PredicateError(
+            "the query has a variable, and nothing here gives it a value",
+            location=location,
+            received=found[0],
+            allowed="{object} or ${table}, and in a rule of a column {property} or ${column}",
+            action="write the value itself",
+        )
+
+
+def guarded(
+    tree: exp.Select,
+    location: Location | None,
+    dialect: str = DUCKDB,
+    *,
+    knows_functions: bool = False,
+) -> None:
+    """Refuses a query that reads anything but the batch.
+
+    `knows_functions` says that sqlglot itself wrote the functions, which it need not know by name.
+
+    Raises:
+        PredicateError: it does.
+    """
+    refused = [kind for kind in _REFUSED if kind is not exp.Anonymous or not knows_functions]
+    for node in (*_tables_read(tree, location), *tree.find_all(*refused)):
         if not isinstance(node, exp.Table) or not _is_batch(node):
             raise PredicateError(
                 "a metric query may read nothing but the batch",
                 location=location,
-                received=node.sql(dialect="duckdb"),
-                allowed="{object}, and the standard's SQL functions",
+                received=node.sql(dialect=dialect),
+                allowed=f"{{object}}, and the standard's SQL functions{_as(dialect)}",
+                action="" if dialect == DUCKDB else _OTHER_DIALECT,
             )
-    return tree.sql(dialect="duckdb", comments=False)
+
+
+def _as(dialect: str) -> str:
+    """Tells the SQL in which a query was read, where it is not the platform's own."""
+    return "" if dialect == DUCKDB else f" (read as the SQL of {dialect})"
 
 
 # What sqlglot does not know by name (getenv, current_setting, ...) may read anything.
@@ -136,10 +189,10 @@ _REFUSED = (
 )
 
 
-def _filled(text: str, column: str | None) -> str:
+def _filled(text: str, column: str | None, dialect: str) -> str:
     values = {"object": BATCH, "table": BATCH}
     if column is not None:
-        quoted = exp.to_identifier(column, quoted=True).sql(dialect="duckdb")
+        quoted = exp.to_identifier(column, quoted=True).sql(dialect=dialect)
         values |= {"property": quoted, "column": quoted}
     return re.sub(r"\$?\{(object|table|property|column)\}", lambda m: values.get(m[1], m[0]), text)
 
@@ -167,13 +220,19 @@ def _is_batch(table: exp.Table) -> bool:
     return is_name and table.name == BATCH and not table.db
 
 
-def _parsed(text: str, location: Location | None) -> exp.Expr:
+def _parsed(text: str, location: Location | None, dialect: str = DUCKDB) -> exp.Expr:
     try:
-        trees = sqlglot.parse(text, read="duckdb")
+        trees = sqlglot.parse(text, read=dialect)
     except SqlglotError as error:
         raise PredicateError(
-            f"not valid SQL: {str(error).splitlines()[0]}", location=location, received=text
+            f"not valid SQL{_as(dialect)}: {str(error).splitlines()[0]}",
+            location=location,
+            received=text,
+            action="" if dialect == DUCKDB else _OTHER_DIALECT,
         ) from error
     if len(trees) != 1 or trees[0] is None:
         raise PredicateError("must be one expression", location=location, received=text)
     return trees[0]
+
+
+_OTHER_DIALECT = "the rule's custom property `dialect` names the SQL of a query, such as `duckdb`"

@@ -15,7 +15,7 @@ from quality_platform.checks.expectation_kinds import (
     missing_bounds,
     named_columns,
 )
-from quality_platform.checks.nested import Place, place_of
+from quality_platform.checks.nested import Place, place_of, require_column
 from quality_platform.checks.specs import (
     NONE_ALLOWED,
     Claim,
@@ -35,11 +35,10 @@ from quality_platform.checks.specs import (
     Unique,
     When,
 )
-from quality_platform.checks.sql_guard import checked_predicate, checked_query
 from quality_platform.contracts.models import QualityRule, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import parse_yaml
-from quality_platform.errors import ConfigurationError, ContractError, Location, PredicateError
+from quality_platform.errors import ConfigurationError, ContractError, PredicateError
 
 _ARGUMENTS = {
     "missingValues": ("missingValues",),
@@ -102,9 +101,11 @@ def _conditional(claim: Claim, rule: QualityRule, table: SchemaObject, written: 
 
 
 def _metric_claim(rule: QualityRule, table: SchemaObject) -> SqlMetric:
+    from quality_platform.checks.sql_dialects import metric_of
+
     if rule.column is not None:
         require_column(rule.column, table, rule.location)
-    return SqlMetric(checked_query(rule.entry["query"], rule.location, rule.column))
+    return metric_of(rule, table)
 
 
 def stated_threshold(rule: QualityRule, claim: Claim) -> Threshold:
@@ -127,29 +128,6 @@ def stated_threshold(rule: QualityRule, claim: Claim) -> Threshold:
             allowed=allowed,
         )
     return Threshold(operator, _bounds(rule, operator), percent=unit != "rows")
-
-
-def require_column(column: str, table: SchemaObject, location: Location) -> None:
-    """Refuses a column that the table has not, and a part of one.
-
-    Raises:
-        ContractError: there is no such column.
-    """
-    if column in table.column_names:
-        return
-    if place_of(column, table) is not None:
-        raise ContractError(
-            f"{column!r} is a part of a column: this kind of rule is about whole columns",
-            location=location,
-            allowed=", ".join(table.column_names),
-            action="make it a column of its own, or use a library rule of the property",
-        )
-    raise ContractError(
-        f"the rule names the column {column!r}, which the contract does not have",
-        location=location,
-        allowed=", ".join(table.column_names),
-        action=did_you_mean(column, table.column_names),
-    )
 
 
 def _bounds(rule: QualityRule, operator: Operator) -> tuple[Decimal, ...]:
@@ -243,6 +221,8 @@ def _valid_values_claim(
             received="both",
             action="write two rules",
         )
+    if not arguments and (enum := place.definition.enum):
+        return InSet(place.path, _typed(rule, place, "enum", enum))
     if "pattern" not in arguments:
         return InSet(place.path, _values(rule, place, arguments, "validValues"))
     if not isinstance(arguments["pattern"], str):
@@ -263,16 +243,22 @@ def _values(
     if key not in arguments:
         needed = " or ".join(f"arguments.{name}" for name in _ARGUMENTS[rule.entry["metric"]])
         raise _incomplete(rule, rule.entry["metric"], needed)
+    return _typed(rule, place, f"arguments.{key}", _list(rule, arguments, key))
+
+
+def _typed(
+    rule: QualityRule, place: Place, field: str, written: Iterable[object]
+) -> tuple[object, ...]:
     kind = place.definition.logical_type
     values = []
-    for value in _list(rule, arguments, key):
+    for value in written:
         try:
             values.append(comparable(value, kind))
         except ValueError:
             raise ContractError(
                 f"a column of logical type {kind} cannot have this value",
                 location=rule.location,
-                field=f"arguments.{key}",
+                field=field,
                 received=repr(value),
                 allowed=kinds_allowed(kind),
                 action="quote it where it is meant as text: YAML has words of its own for numbers "
@@ -383,6 +369,8 @@ def _predicate(
     written: object, name: str, rule: QualityRule, table: SchemaObject
 ) -> tuple[str, tuple[str, ...]]:
     """The SQL of a custom property, and the columns that it reads."""
+    from quality_platform.checks.sql_guard import checked_predicate
+
     if not isinstance(written, str):
         raise PredicateError(f"{name} must be text", location=rule.location, received=written)
     columns = {column.name: column for column in table.properties}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from quality_platform.checks.soda_kinds import UNDERSTOOD
 from quality_platform.checks.specs import (
     CheckSpec,
     Claim,
@@ -104,6 +103,8 @@ def _reason_of_soda(claim: SodaCheck) -> str:
             return f"true, and should not be: {_one_line(str(details.get('expression')))}"
         case _:
             return ""
+    from quality_platform.checks.soda_kinds import UNDERSTOOD
+
     known = UNDERSTOOD[kind] - {"columns"}
     told = [f"{key} {_joined(value)}" for key, value in details.items() if key in known]
     where = f", where {_one_line(str(details['filter']))}" if details.get("filter") else ""

@@ -14,7 +14,6 @@ import typer
 from quality_platform.cli.exchange import write_text
 from quality_platform.cli.options import FOUND_PROBLEMS
 from quality_platform.contracts.changes import Compatibility, ContractDiff
-from quality_platform.contracts.diff import diff_contracts
 from quality_platform.contracts.loading import load_contract
 from quality_platform.contracts.models import Contract
 from quality_platform.errors import ConfigurationError, Location, Problem
@@ -69,6 +68,9 @@ def diff(
 
     Exit code 0: nothing that `--fail-on` names; 1: something; 2: a contract cannot be read.
     """
+    # It needs Arrow, which takes longer to import than most commands need in all.
+    from quality_platform.contracts.diff import diff_contracts
+
     found = diff_contracts(_contract(old), _contract(new))
     level = _LEVELS[fail_on]
     write_text(_formatted(found, output_format, level), output)

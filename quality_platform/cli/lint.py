@@ -67,7 +67,7 @@ def _lint_platform(console: Console, runner: Path | None, *, engines: bool) -> b
     hints: dict[Problem, None] = {}
     contracted = [*platform.tables.values(), *platform.feature_tables.values()]
     for table in contracted:
-        problems += rule_problems(table.checks, table.schema)
+        problems += rule_problems(table.checks, table.object)
         problems += engine_problems(table.checks) if engines else ()
         hints |= dict.fromkeys(table.contract.hints)
     _print_problems(console, problems, list(hints))

@@ -41,7 +41,7 @@ def quarantine(
     """Show the rows in a table's quarantine, each with its reasons."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.table_status import quarantined_rows
-    from quality_platform.quarantine.records import META_COLUMNS
+    from quality_platform.quarantine.columns import META_COLUMNS
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")

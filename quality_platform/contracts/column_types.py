@@ -1,30 +1,55 @@
-"""The Arrow type of one property, from its logicalType, physicalType and logicalTypeOptions.
+"""The lake's type of one property, from its logicalType, physicalType and logicalTypeOptions.
 
 The physicalType is the type in the data source. Where it is known, the lake takes the type that
 holds all its values; where it is not, the logicalType and its `format` decide.
+
+Types are told by Iceberg's names, so that contracts can be judged without importing Arrow;
+`contracts/schemas.py` makes Arrow's types of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import pyarrow as pa
-
-from quality_platform.contracts.models import Property
+from quality_platform.contracts.models import Property, SchemaObject
 from quality_platform.contracts.physical_types import PhysicalType, physical_type
 from quality_platform.contracts.time_formats import time_format
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Problem
 
-_DEFAULTS: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "time": pa.time64("us"),
+
+@dataclass(frozen=True)
+class ScalarType:
+    """A type without parts, by Iceberg's name; `precision` and `scale` are a decimal's digits."""
+
+    name: str
+    precision: int = 0
+    scale: int = 0
+
+
+@dataclass(frozen=True)
+class NestedType:
+    """A struct, list or map of properties, or the list of a vector's `element`."""
+
+    name: str
+    parts: tuple[Property, ...] = ()
+    element: ScalarType | None = None
+
+
+LakeType = ScalarType | NestedType
+
+_INT, _LONG = ScalarType("int"), ScalarType("long")
+_FLOAT, _DOUBLE = ScalarType("float"), ScalarType("double")
+
+_DEFAULTS = {
+    "string": ScalarType("string"),
+    "integer": _LONG,
+    "number": _DOUBLE,
+    "boolean": ScalarType("boolean"),
+    "date": ScalarType("date"),
+    "timestamp": ScalarType("timestamptz"),
+    "time": ScalarType("time"),
 }
 LOGICAL_TYPES = (*_DEFAULTS, "object", "array", "map", "vector")
 """The logical types of the standard, v3.2."""
@@ -62,22 +87,52 @@ _FORMAT_BOUNDS = {
     **{f"i{n}": (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in (8, 16, 32, 64, 128)},
     **{f"u{n}": (0, 2**n - 1) for n in (8, 16, 32, 64, 128)},
 }
-_VECTOR_ELEMENTS: dict[str, pa.DataType] = {
-    "float16": pa.float32(),
-    "bfloat16": pa.float32(),
-    "float32": pa.float32(),
-    "float64": pa.float64(),
-    "int8": pa.int32(),
-    "uint8": pa.int32(),
+_VECTOR_ELEMENTS = {
+    "float16": _FLOAT,
+    "bfloat16": _FLOAT,
+    "float32": _FLOAT,
+    "float64": _DOUBLE,
+    "int8": _INT,
+    "uint8": _INT,
 }
 
-Made = pa.DataType | Problem
-FieldOf = Callable[[Property], "pa.Field[Any]"]
-"""Makes the field of a part, and notes its problems."""
+
+def type_problems(table: SchemaObject) -> list[Problem]:
+    """Why no table can be made of an object: columns, and parts of them, without a type."""
+    if not table.properties:
+        return [
+            Problem(
+                f"the object {table.name!r} has no properties, and so no table can be made of it",
+                table.location,
+                "properties",
+                action="list its columns",
+            )
+        ]
+    return [problem for column in table.properties for problem in _problems(column)]
 
 
-def column_type(column: Property, field_of: FieldOf) -> Made:
-    """The Arrow type of a property, or why it has none; `field_of` makes the fields within it."""
+def untold(table: SchemaObject) -> list[Problem]:
+    """Those of the problems that say too little for a table, and nothing wrong."""
+    if not table.properties:
+        return type_problems(table)
+    return [p for column in table.properties for p in _problems(column) if p.field in _UNTOLD]
+
+
+_UNTOLD = ("logicalType", "properties", "items", "map")
+"""The fields of which a problem says that they are missing."""
+
+
+def _problems(column: Property) -> Iterator[Problem]:
+    found = column_type(column)
+    if isinstance(found, Problem):
+        yield found
+    elif isinstance(found, NestedType):
+        for part in found.parts:
+            yield from _problems(part)
+
+
+def column_type(column: Property) -> LakeType | Problem:
+    """The type of a property, or why it has none; its parts are judged by themselves."""
     logical = column.logical_type
     if logical not in _FITTING:
         return _no_logical_type(column)
@@ -85,7 +140,7 @@ def column_type(column: Property, field_of: FieldOf) -> Made:
     if physical is not None and physical.kind not in _FITTING[logical]:
         return _not_fitting(column)
     if logical in ("object", "array", "map", "vector"):
-        return _nested(column, field_of)
+        return _nested(column)
     if logical in ("date", "timestamp", "time"):
         return _temporal(column, physical)
     if physical is not None:
@@ -113,22 +168,19 @@ def integer_bounds(column: Property) -> tuple[int, int] | None:
     elif physical is not None:
         stated.append(physical.bounds)
     bounds = [pair for pair in stated if pair is not None]
-    kind = column_type(column, _no_field)
-    if not bounds or isinstance(kind, Problem):
+    kind = column_type(column)
+    if not bounds or not isinstance(kind, ScalarType):
         return None
     least, greatest = _range_of(kind)
     found = max(least, *(low for low, _ in bounds)), min(greatest, *(high for _, high in bounds))
     return None if found == (least, greatest) else found
 
 
-def _no_field(part: Property) -> pa.Field[Any]:
-    raise AssertionError(f"an integer has no parts: {part.name}")
-
-
-def _range_of(kind: pa.DataType) -> tuple[int, int]:
-    if pa.types.is_decimal(kind):
+def _range_of(kind: ScalarType) -> tuple[int, int]:
+    if kind.name == "decimal":
         return 1 - 10**kind.precision, 10**kind.precision - 1
-    return -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1
+    bits = 32 if kind == _INT else 64
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
 def _physical(column: Property) -> PhysicalType | None:
@@ -138,54 +190,54 @@ def _physical(column: Property) -> PhysicalType | None:
     return found
 
 
-def _of_physical(column: Property, physical: PhysicalType) -> Made:
+def _of_physical(column: Property, physical: PhysicalType) -> LakeType | Problem:
     match physical.kind:
         case "integer":
             return _integer(physical.bounds or _FORMAT_BOUNDS["i64"])
         case "decimal":
             return _decimal(column, physical)
         case "float":
-            return pa.float32()
+            return _FLOAT
         case "double":
-            return pa.float64()
+            return _DOUBLE
         case "binary":
-            return pa.binary()
+            return ScalarType("binary")
         case _:
             return _DEFAULTS[column.logical_type]
 
 
-def _of_format(column: Property) -> Made:
+def _of_format(column: Property) -> LakeType | Problem:
     wanted = str(column.options.get("format"))
     if column.logical_type == "integer" and wanted in _FORMAT_BOUNDS:
         return _integer(_FORMAT_BOUNDS[wanted])
     if column.logical_type == "number" and wanted == "f32":
-        return pa.float32()
+        return _FLOAT
     return _DEFAULTS[column.logical_type]
 
 
-def _integer(bounds: tuple[int, int]) -> pa.DataType:
+def _integer(bounds: tuple[int, int]) -> ScalarType:
     """The smallest of Iceberg's types that holds all the values; beyond 38 digits, as many."""
-    for kind in (pa.int32(), pa.int64(), pa.decimal128(20, 0)):
+    for kind in (_INT, _LONG, ScalarType("decimal", 20)):
         least, greatest = _range_of(kind)
         if least <= bounds[0] and bounds[1] <= greatest:
             return kind
-    return pa.decimal128(38, 0)
+    return ScalarType("decimal", 38)
 
 
-def _decimal(column: Property, physical: PhysicalType) -> Made:
+def _decimal(column: Property, physical: PhysicalType) -> LakeType | Problem:
     precision, scale = physical.precision, physical.scale
     if precision is None or scale is None or not 0 <= scale <= precision <= 38 or not precision:
         return _not_fitting(column)
     if column.logical_type == "number":
-        return pa.decimal128(precision, scale)
+        return ScalarType("decimal", precision, scale)
     if scale:
         return _not_fitting(column)
     if precision <= 18:
-        return pa.int32() if precision <= 9 else pa.int64()
-    return pa.decimal128(precision, 0)
+        return _INT if precision <= 9 else _LONG
+    return ScalarType("decimal", precision)
 
 
-def _temporal(column: Property, physical: PhysicalType | None) -> Made:
+def _temporal(column: Property, physical: PhysicalType | None) -> LakeType | Problem:
     if column.logical_type != "timestamp":
         return _DEFAULTS[column.logical_type]
     written, options = column.physical_type.strip().casefold(), column.options
@@ -203,36 +255,28 @@ def _temporal(column: Property, physical: PhysicalType | None) -> Made:
         return _zone_problem(column, "the format has no zone, and there is no defaultTimezone")
     if form and not has_zone and writes_zone:
         return _zone_problem(column, "the format has a zone, and the timestamp none")
-    return pa.timestamp("us", "UTC") if has_zone else pa.timestamp("us")
+    return ScalarType("timestamptz" if has_zone else "timestamp")
 
 
 def _default_zone(column: Property) -> str:
     return str(column.options.get("defaultTimezone") or "")
 
 
-def _nested(column: Property, field_of: FieldOf) -> Made:
+def _nested(column: Property) -> LakeType | Problem:
     match column.logical_type:
         case "vector":
             return _vector(column)
         case "object" if column.properties:
-            return pa.struct([field_of(part).with_nullable(True) for part in column.properties])
+            return NestedType("struct", column.properties)
         case "array" if column.items:
-            return pa.list_(field_of(column.items).with_name("element").with_nullable(True))
+            return NestedType("list", (column.items,))
         case "map" if column.map_key and column.map_value:
-            key = field_of(column.map_key).with_name("key").with_nullable(False)
-            value = field_of(column.map_value).with_name("value").with_nullable(True)
-            return _map_of(key, value)
+            return NestedType("map", (column.map_key, column.map_value))
         case _:
             return _empty(column)
 
 
-def _map_of(key: pa.Field[Any], value: pa.Field[Any]) -> pa.DataType:
-    # Fields keep their metadata, which the type stubs do not know.
-    make: Any = pa.map_
-    return cast(pa.DataType, make(key, value))
-
-
-def _vector(column: Property) -> Made:
+def _vector(column: Property) -> LakeType | Problem:
     element = str(column.options.get("elementType") or "float32")
     kind = _VECTOR_ELEMENTS.get(element)
     if kind is None:
@@ -243,7 +287,7 @@ def _vector(column: Property) -> Made:
             received=element,
             allowed=", ".join(_VECTOR_ELEMENTS),
         )
-    return pa.list_(pa.field("element", kind))
+    return NestedType("list", element=kind)
 
 
 def _no_logical_type(column: Property) -> Problem:

@@ -63,14 +63,15 @@ def _old_parts(data: Mapping[str, Any]) -> list[tuple[PathInDocument, Modernize]
     """The parts that are in old words, and what renews each."""
     found: list[tuple[PathInDocument, Modernize]] = []
     found += [(path, _modernize_rule) for path, entry in _rules(data) if "rule" in entry]
+    for path, holder in holders(data):
+        if holder.get("logicalType") == "date" and _told(holder) in ("timestamp", "time"):
+            found.append((path, _retype))
     if not is_first_minor(data):
         return found
     found += [(("team", n), _renamed("comment", "description")) for n in _comments(data)]
     for path, holder in holders(data):
         if "tag" in holder and "tags" not in holder:
             found.append((path, _renamed("tag", "tags")))
-        if holder.get("logicalType") == "date" and _told(holder) in ("timestamp", "time"):
-            found.append((path, _retype))
         options = holder.get("logicalTypeOptions")
         for flag, bound in _FLAGS:
             if isinstance(options, dict) and isinstance(options.get(flag), bool):
@@ -127,14 +128,17 @@ def _renamed(old: str, new: str) -> Modernize:
 def _retype(
     document: YamlDocument, entry: dict[str, Any], path: PathInDocument, _: Moved
 ) -> Problem:
-    """v3.0 has no logical type for times but `date`."""
+    """v3.0 has no logical type for times but `date`, and examples of v3.2 still write it."""
     entry["logicalType"] = _told(entry)
+    is_first = is_first_minor(document.data)
+    why = "which v3.0 had no word for" if is_first else "as its physicalType says"
     return Problem(
-        f"`date` is read as `{entry['logicalType']}`, which v3.0 had no word for",
+        f"`date` is read as `{entry['logicalType']}`, {why}",
         document.location((*path, "logicalType")),
         "logicalType",
         received="date",
-        action=f"write `{entry['logicalType']}` and `apiVersion: v3.1.0` or later",
+        action=f"write `{entry['logicalType']}`"
+        + (" and `apiVersion: v3.1.0` or later" if is_first else ""),
     )
 
 

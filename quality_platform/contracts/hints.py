@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from quality_platform.contracts.models import Contract, Property
+from quality_platform.contracts.models import Contract, Property, QualityRule, Server
 from quality_platform.contracts.physical_types import physical_type
 from quality_platform.contracts.walking import holders
 from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument
 from quality_platform.errors import Problem
 
-RULE_PROPERTIES = ("rowPredicate", "rowCondition")
+RULE_PROPERTIES = ("rowPredicate", "rowCondition", "dialect")
 """Custom properties of a rule that the platform acts on."""
 
 RELATIONSHIP_PROPERTIES = ("name", "severity")
 """Custom properties of a relationship that the platform acts on."""
+
+_OTHER_SQL = (
+    "db2",
+    "denodo",
+    "hana",
+    "impala",
+    "informix",
+    "ingres",
+    "vectorwise",
+    "vertica",
+    "zen",
+)
+"""Types of servers with a SQL that sqlglot does not know."""
 
 _SWITCHES = ("isenabled", "enabled", "isactive", "active", "disabled", "isdisabled", "skip")
 
@@ -31,9 +44,11 @@ def contract_hints(document: YamlDocument, contract: Contract) -> list[Problem]:
             *_custom_hints(document, (*path, "relationships"), holder, RELATIONSHIP_PROPERTIES),
         ]
     ]
+    unspoken = _unspoken(contract.servers)
     for table in contract.objects:
         for column in table.properties:
             hints += _physical_type_hints(column)
+        hints += _dialect_hints(table.quality, unspoken)
     if not contract.objects:
         hints.append(
             Problem(
@@ -43,6 +58,27 @@ def contract_hints(document: YamlDocument, contract: Contract) -> list[Problem]:
             )
         )
     return hints
+
+
+def _unspoken(servers: Sequence[Server]) -> str:
+    """Why queries are not read as the servers' SQL; "" where they are, or there is none."""
+    spoken = sorted({server.dialect for server in servers if server.dialect})
+    unknown = sorted({server.type for server in servers if server.type in _OTHER_SQL})
+    if len(spoken) > 1:
+        return f"the servers speak different SQL ({', '.join(spoken)})"
+    return f"the SQL of {', '.join(unknown)} is not known here" if unknown and not spoken else ""
+
+
+def _dialect_hints(rules: Sequence[QualityRule], unspoken: str) -> Iterator[Problem]:
+    """Queries that are read as DuckDB's SQL, though the data is on servers with another."""
+    for rule in rules if unspoken else ():
+        if rule.entry.get("type") == "sql" and "dialect" not in rule.custom:
+            yield Problem(
+                f"{unspoken}: this query is read as DuckDB's",
+                rule.location,
+                "query",
+                action="name its SQL with the custom property `dialect` of the rule",
+            )
 
 
 def _custom_hints(

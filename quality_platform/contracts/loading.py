@@ -13,7 +13,7 @@ from quality_platform.contracts.deprecated import modernized
 from quality_platform.contracts.hints import contract_hints
 from quality_platform.contracts.json_schema import schema_problems
 from quality_platform.contracts.models import Contract, SchemaObject, Server, SlaProperty
-from quality_platform.contracts.physical_types import DIALECTS, told_logical_type
+from quality_platform.contracts.physical_types import told_logical_type
 from quality_platform.contracts.properties import Properties, rules
 from quality_platform.contracts.relationships import relationship_problems, relationships
 from quality_platform.contracts.time_formats import time_format
@@ -159,8 +159,9 @@ def _contract(document: YamlDocument, written: Mapping[str, Any]) -> Contract:
     description = data.get("description")
     team = people.team(data)
     servers = _servers(document)
-    dialects = {DIALECTS.get(server.type, "") for server in servers}
-    properties = Properties(document, dialects.pop() if len(dialects) == 1 else "")
+    dialects = {server.dialect for server in servers}
+    properties = Properties(document, _only(dialects))
+    spoken = _only(dialects - {""})
     return Contract(
         path=document.path,
         id=data["id"],
@@ -178,8 +179,12 @@ def _contract(document: YamlDocument, written: Mapping[str, Any]) -> Contract:
         support=people.support(data),
         price=people.price(data),
         entry=written,
-        objects=tuple(_object(properties, n) for n in range(len(data["schema"]))),
+        objects=tuple(_object(properties, n, spoken) for n in range(len(data["schema"]))),
     )
+
+
+def _only(names: set[str]) -> str:
+    return next(iter(names)) if len(names) == 1 else ""
 
 
 def _sla(document: YamlDocument) -> tuple[SlaProperty, ...]:
@@ -210,7 +215,7 @@ def _servers(document: YamlDocument) -> tuple[Server, ...]:
     )
 
 
-def _object(properties: Properties, n: int) -> SchemaObject:
+def _object(properties: Properties, n: int, dialect: str) -> SchemaObject:
     document, path = properties.document, ("schema", n)
     entry = document.data["schema"][n]
     return SchemaObject(
@@ -225,5 +230,6 @@ def _object(properties: Properties, n: int) -> SchemaObject:
         tags=tuple(entry.get("tags") or ()),
         physical_name=entry.get("physicalName") or "",
         business_name=entry.get("businessName") or "",
+        dialect=dialect,
         entry=entry,
     )

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from quality_platform.contracts.physical_types import DIALECTS
 from quality_platform.errors import Location, Problem
 
 RESTRICTED_CLASSIFICATIONS = frozenset(
@@ -116,6 +117,8 @@ class SchemaObject:
     tags: tuple[str, ...] = ()
     physical_name: str = ""
     business_name: str = ""
+    dialect: str = ""
+    """SQL of the contract's servers (sqlglot's name); "" where they speak none, or several."""
     entry: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
     """The object as written: what people read but nothing acts on."""
 
@@ -161,6 +164,11 @@ class Server:
     type: str
     entry: Mapping[str, Any] = field(hash=False)
     location: Location
+
+    @property
+    def dialect(self) -> str:
+        """The SQL that it speaks, by sqlglot's name; "" for none, or one that nobody here knows."""
+        return DIALECTS.get(self.type, "")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ Iceberg's own names.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -180,6 +180,26 @@ _DEFAULT_DECIMAL = {
 _LENGTH = re.compile(
     r"(?i)^\s*(?:n?var|n|bp|national )?char(?:2|acter)?(?: varying)?\s*\((\d+)\D*\)"
 )
+_PLAIN = {
+    "bigint": "BIGINT",
+    "bool": "BOOLEAN",
+    "boolean": "BOOLEAN",
+    "char": "CHAR",
+    "date": "DATE",
+    "decimal": "DECIMAL",
+    "double": "DOUBLE",
+    "int": "INT",
+    "integer": "INT",
+    "numeric": "DECIMAL",
+    "smallint": "SMALLINT",
+    "text": "TEXT",
+    "varchar": "VARCHAR",
+}
+"""Names that every dialect of sqlglot reads as the same of its types; importing it takes long."""
+_PLAIN_TEXT = re.compile(
+    r"(bigint|bool|boolean|date|double|int|integer|smallint|text|varchar)"
+    r"|(char|varchar) ?\( ?(\d+) ?\)|(decimal|numeric) ?\( ?(\d+) ?, ?(\d+) ?\)"
+)
 _FIXED = re.compile(r"(?i)^(fixed|binary)\s*[\[(]\s*\d+\s*[\])]$")
 
 
@@ -189,10 +209,17 @@ def physical_type(text: str, dialect: str = "") -> PhysicalType | None:
 
     `dialect` is sqlglot's name of the SQL in which it is meant, "" where that is not known.
     """
+    name = " ".join(text.split()).casefold()
+    if plain := _PLAIN_TEXT.fullmatch(name):
+        word, *numbers = (part for part in plain.groups() if part)
+        return _of_word(_PLAIN[word], [int(n) for n in numbers], dialect)
+    return _parsed(text, name, dialect)
+
+
+def _parsed(text: str, name: str, dialect: str) -> PhysicalType | None:
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
-    name = " ".join(text.split()).casefold()
     if own := _OWN.get(name):
         return _decimal((), dialect) if own == "decimal" else PhysicalType(own)
     if _FIXED.match(name):
@@ -224,6 +251,16 @@ def _of_datatype(parsed: object, dialect: str) -> PhysicalType | None:
         return None
     word = parsed.this.name if isinstance(parsed.this, exp.DataType.Type) else ""
     numbers = [int(n.name) for n in parsed.find_all(exp.Literal) if n.name.isdigit()]
+    return _of_word(word, numbers, dialect, lambda kind: _inner(parsed, kind, dialect))
+
+
+def _of_word(
+    word: str,
+    numbers: Sequence[int],
+    dialect: str,
+    inner: Callable[[str], tuple[tuple[str, str], ...]] = lambda _: (),
+) -> PhysicalType | None:
+    """The type of sqlglot's name `word`, with the numbers in its parentheses."""
     if (word == "BIT" and dialect == "tsql") or (
         word == "TINYINT" and numbers == [1] and dialect in ("", "mysql")
     ):
@@ -239,7 +276,7 @@ def _of_datatype(parsed: object, dialect: str) -> PhysicalType | None:
     if kind is None:
         return None
     length = numbers[0] if kind == "string" and word.endswith("CHAR") and numbers else None
-    return PhysicalType(kind, length=length, inner=_inner(parsed, kind, dialect))
+    return PhysicalType(kind, length=length, inner=inner(kind))
 
 
 def _integer_bounds(word: str, dialect: str) -> tuple[int, int]:

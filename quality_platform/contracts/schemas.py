@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
-from quality_platform.contracts.column_types import column_type
+from quality_platform.contracts.column_types import (
+    NestedType,
+    ScalarType,
+    column_type,
+    type_problems,
+)
 from quality_platform.contracts.models import Property, SchemaObject
 from quality_platform.errors import ContractError, Problem
 
@@ -30,28 +35,61 @@ def arrow_schema(table: SchemaObject) -> pa.Schema:
         ContractError: a type that is not supported, or a physical type that does not fit the
             logical one; every problem is listed.
     """
-    problems: list[Problem] = []
-    if not table.properties:
-        problems.append(
-            Problem(
-                f"the object {table.name!r} has no properties, and so no table can be made of it",
-                table.location,
-                "properties",
-                action="list its columns",
-            )
-        )
-    fields = [_field(column, problems) for column in table.properties]
-    if problems:
+    if problems := type_problems(table):
         raise ContractError.of(problems)
-    return pa.schema(fields)
+    return pa.schema([_field(column) for column in table.properties])
 
 
-def _field(column: Property, problems: list[Problem]) -> pa.Field[Any]:
-    found = column_type(column, lambda part: _field(part, problems))
+def _field(column: Property) -> pa.Field[Any]:
+    found = column_type(column)
     if isinstance(found, Problem):
-        problems.append(found)
-        found = pa.null()
-    return pa.field(column.name, found, nullable=not column.required, metadata=_metadata(column))
+        raise ContractError.of([found])
+    kind = _scalar(found) if isinstance(found, ScalarType) else _nested(found)
+    return pa.field(column.name, kind, nullable=not column.required, metadata=_metadata(column))
+
+
+_SCALARS: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "timestamptz": pa.timestamp("us", "UTC"),
+    "time": pa.time64("us"),
+}
+
+
+def _scalar(kind: ScalarType) -> pa.DataType:
+    if kind.name == "decimal":
+        return pa.decimal128(kind.precision, kind.scale)
+    return _SCALARS[kind.name]
+
+
+def _nested(kind: NestedType) -> pa.DataType:
+    if kind.element is not None:
+        return pa.list_(pa.field("element", _scalar(kind.element)))
+    parts = [_field(part) for part in kind.parts]
+    match kind.name:
+        case "struct":
+            return pa.struct([part.with_nullable(True) for part in parts])
+        case "list":
+            return pa.list_(parts[0].with_name("element").with_nullable(True))
+        case _:
+            key, value = parts
+            return _map_of(
+                key.with_name("key").with_nullable(False),
+                value.with_name("value").with_nullable(True),
+            )
+
+
+def _map_of(key: pa.Field[Any], value: pa.Field[Any]) -> pa.DataType:
+    # Fields keep their metadata, which the type stubs do not know.
+    make: Any = pa.map_
+    return cast(pa.DataType, make(key, value))
 
 
 def _metadata(column: Property) -> dict[str, str] | None:

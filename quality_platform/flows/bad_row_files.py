@@ -21,7 +21,7 @@ from quality_platform.checks.specs import Severity
 from quality_platform.errors import ConfigurationError
 from quality_platform.lake.query import engine_errors
 from quality_platform.lake.query import quote_identifier as q
-from quality_platform.quarantine.records import BROKEN_RULES
+from quality_platform.quarantine.columns import BROKEN_RULES
 from quality_platform.validation.bad_rows import LABELLED
 from quality_platform.validation.batch_checks import (
     FILE_COLUMN,

@@ -18,10 +18,10 @@ from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import ConfigurationError, ContractError
 from quality_platform.flows.bad_row_files import broken_rows, require_free, write_bad_rows
-from quality_platform.flows.contracted_tables import table_schema
 from quality_platform.flows.data_to_check import Data, DataReader, FileOptions, ReadRows
 from quality_platform.flows.platform import open_platform
 from quality_platform.flows.samples import Samples, run_sampled
+from quality_platform.flows.table_schemas import table_schema
 from quality_platform.lake.query import EngineSettings, duckdb_session
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.engine_outcomes import EngineOutcome

@@ -11,10 +11,8 @@ import pyarrow as pa
 from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Scope, Severity
 from quality_platform.config.models import FeatureViewConfig, RetryConfig, TableConfig
 from quality_platform.contracts.models import Contract, SchemaObject
-from quality_platform.contracts.schemas import arrow_schema
 from quality_platform.documents.suggestions import did_you_mean
-from quality_platform.errors import ContractError, Location, Problem
-from quality_platform.quarantine.records import META_COLUMNS
+from quality_platform.errors import Location, Problem
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,10 @@ class ContractedTable:
 
 @dataclass(frozen=True)
 class SourceTable(ContractedTable):
-    """A table that is loaded from a source."""
+    """A table that is loaded from a source.
+
+    `source_pattern` is the absolute path or glob of its files; "" where it is no files.
+    """
 
     config: TableConfig
     retries: RetryConfig
@@ -150,21 +151,3 @@ def _is_number(found: pa.DataType) -> bool:
     return bool(
         pa.types.is_integer(found) or pa.types.is_decimal(found) or pa.types.is_floating(found)
     )
-
-
-def table_schema(obj: SchemaObject) -> pa.Schema:
-    """The Arrow schema of a table that holds an object.
-
-    Raises:
-        ContractError: a column has a name that the platform needs for itself.
-    """
-    # DuckDB calls a row's place in its file so, and knows no other name for it.
-    reserved = (*META_COLUMNS, "file_row_number")
-    taken = [column for column in obj.column_names if column.casefold() in reserved]
-    if taken:
-        raise ContractError(
-            f"the column {taken[0]!r} has the name of one of the platform's own",
-            location=obj.location,
-            action="give it another `name`, and its present one as `physicalName`",
-        )
-    return arrow_schema(obj)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from quality_platform.checks.derive import check_specs
 from quality_platform.checks.sla_rules import sla_problems
+from quality_platform.config.base_models import megabytes
 from quality_platform.config.environment import environment, runner_path
 from quality_platform.config.loading import RunnerFile, load_runner
-from quality_platform.config.models import (
-    FeatureViewConfig,
-    TableConfig,
-    megabytes,
-)
+from quality_platform.config.models import FeatureViewConfig, TableConfig
+from quality_platform.config.source_models import FileSourceConfig
 from quality_platform.contracts.loading import load_contract
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
@@ -33,10 +31,13 @@ from quality_platform.flows.contracted_tables import (
     FeatureTable,
     SourceTable,
     reference_problems,
-    table_schema,
 )
+from quality_platform.flows.merge_rules import key_checks, load_problems
+from quality_platform.flows.table_layout import layout_problems
+from quality_platform.flows.table_schemas import table_schema
 from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
+from quality_platform.sources.object_storage import absolute_pattern
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def open_platform(runner: Path | None = None) -> Platform:
         except QualityPlatformError as error:
             problems += error.problems
     problems += reference_problems({**tables, **views})
+    problems += layout_problems(file, tables)
     for contract, _ in contracts.values():
         problems += [p for p in sla_problems(contract) if p not in problems]
     if problems:
@@ -207,17 +209,26 @@ def _source_table(
     objects: Mapping[str, str],
 ) -> SourceTable:
     config = file.config.tables[name]
+    schema = table_schema(obj)
+    specs = check_specs(obj, objects, contract.sla)
+    locate = partial(file.location, "tables", name)
+    if problems := list(load_problems(name, config.load, obj, schema, locate)):
+        raise RunnerFileError.of(problems)
     return SourceTable(
         name=name,
         namespace=config.namespace,
         contract=contract,
         object=obj,
-        schema=table_schema(obj),
-        specs=check_specs(obj, objects, contract.sla),
+        schema=schema,
+        specs=(*specs, *key_checks(config.load, obj, schema, specs)),
         location=file.location("tables", name),
         config=config,
         retries=config.retries or file.config.retries,
-        source_pattern=str(file.resolve(config.source.path)),
+        source_pattern=(
+            absolute_pattern(config.source.path, file.resolve)
+            if isinstance(config.source, FileSourceConfig)
+            else ""
+        ),
     )
 
 

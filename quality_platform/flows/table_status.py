@@ -14,7 +14,7 @@ from quality_platform.history.records import latest_runs
 from quality_platform.lake import commits
 from quality_platform.lake.position import Position
 from quality_platform.lake.reading import batches_of, published_snapshot, rows_of, snapshot_of
-from quality_platform.quarantine.records import META_COLUMNS
+from quality_platform.quarantine.columns import META_COLUMNS
 
 
 @dataclass(frozen=True)

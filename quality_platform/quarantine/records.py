@@ -9,38 +9,24 @@ from typing import Any
 
 import pyarrow as pa
 
-BROKEN_RULES = "_broken_rules"
-"""Column: the names of the error-severity checks that the row breaks."""
+from quality_platform.quarantine.columns import BROKEN_RULES, META_DOCS
 
 _TEXTS = pa.list_(pa.field("element", pa.string()))
 """Iceberg's name for the items of a list."""
 
-META_FIELDS = (
-    pa.field(BROKEN_RULES, _TEXTS, metadata={"doc": "Names of the checks that the row breaks."}),
-    pa.field("_reasons", _TEXTS, metadata={"doc": "One text for each broken check."}),
-    pa.field(
-        "_warnings",
-        _TEXTS,
-        metadata={"doc": "Names of the warning-severity checks that the row breaks as well."},
-    ),
-    pa.field(
-        "_raw_record",
-        pa.string(),
-        metadata={"doc": "The record's text, where it could not be read into the columns."},
-    ),
-    pa.field("_source_file", pa.string(), metadata={"doc": "The file that the row came from."}),
-    pa.field(
-        "_source_line", pa.int64(), metadata={"doc": "The line where its record begins, from 1."}
-    ),
-    pa.field("_load_id", pa.string(), metadata={"doc": "The load that read the row."}),
-    pa.field("_attempt", pa.string(), metadata={"doc": "The attempt of that load."}),
-    pa.field("_run_id", pa.string(), metadata={"doc": "The Dagster or CLI run."}),
-    pa.field("_contract_id", pa.string(), metadata={"doc": "The data contract."}),
-    pa.field("_contract_version", pa.string(), metadata={"doc": "The version of that contract."}),
-    pa.field("_quarantined_at", pa.timestamp("us", "UTC"), metadata={"doc": "When."}),
-)
+_TYPES: dict[str, pa.DataType] = {
+    BROKEN_RULES: _TEXTS,
+    "_reasons": _TEXTS,
+    "_warnings": _TEXTS,
+    "_source_line": pa.int64(),
+    "_quarantined_at": pa.timestamp("us", "UTC"),
+}
+"""Of the columns that are no text."""
 
-META_COLUMNS = tuple(field.name for field in META_FIELDS)
+META_FIELDS = tuple(
+    pa.field(name, _TYPES.get(name, pa.string()), metadata={"doc": doc})
+    for name, doc in META_DOCS.items()
+)
 
 
 def quarantine_schema(contract: pa.Schema) -> pa.Schema:

@@ -127,8 +127,9 @@ def _check(  # noqa: C901, PLR0911 - one case for each kind of claim
         case When(condition, _, claim) if not isinstance(claim, Satisfies | Nested):
             found = _check(replace(spec, claim=claim), table, place)
             return _filtered(found, condition)
-        case SqlMetric(query):
-            text = _reading(query, table.name)
+        case SqlMetric(query, dialect, written):
+            # Soda runs it where the data is.
+            text = _reading(written or query, dialect, table.name)
             return "", "metric", {"query": text, "threshold": _threshold(spec.threshold)}
         case ForeignKey((column,), to_table, (to_column,)) if spec.scope is Scope.ROW:
             reference = {"dataset": f"{place}/{to_table}", "column": to_column}
@@ -241,13 +242,13 @@ def _range(claim: InRange) -> _Check:
     return claim.column, "failed_rows", {"expression": " OR ".join(broken)}
 
 
-def _reading(query: str, table: str) -> str:
-    """The query with the table's name in the place of the batch."""
-    tree = sqlglot.parse_one(query, read="duckdb")
+def _reading(query: str, dialect: str, table: str) -> str:
+    """The query, in the SQL of `dialect`, with the table's name in the place of the batch."""
+    tree = sqlglot.parse_one(query, read=dialect)
     for node in tree.find_all(exp.Table):
         if node.name == BATCH and not node.db:
             node.set("this", exp.to_identifier(table, quoted=True))
-    return tree.sql(dialect="duckdb")
+    return tree.sql(dialect=dialect)
 
 
 def _placed(body: Any, table: SchemaObject) -> Any:

@@ -86,7 +86,6 @@ def test_a_description_stands_in_the_fields_metadata(tmp_path: Path):
         ("number", "decimal(39,0)"),
         ("number", "decimal(5,6)"),
         ("boolean", "int"),
-        ("date", "timestamp"),
         ("timestamp", "date"),
     ],
 )

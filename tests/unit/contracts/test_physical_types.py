@@ -98,3 +98,14 @@ def test_what_is_no_type_is_none(written: str):
 def test_every_dialect_is_one_that_sqlglot_knows():
     for dialect in set(DIALECTS.values()):
         assert physical_type("varchar(3)", dialect) == text(3)
+
+
+PLAIN = ["bigint", "bool", "boolean", "date", "double", "int", "integer", "smallint", "text"]
+PLAIN += ["varchar", "varchar(20)", "char(3)", "decimal(12,2)", "numeric(10, 0)"]
+
+
+@pytest.mark.parametrize("dialect", ["", *sorted(set(DIALECTS.values()))])
+@pytest.mark.parametrize("written", PLAIN)
+def test_a_name_that_all_systems_share_is_read_as_sqlglot_reads_it(written: str, dialect: str):
+    # With a comment the text goes through sqlglot.
+    assert physical_type(written, dialect) == physical_type(f"{written} /**/", dialect)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
+from quality_platform.quarantine.columns import META_COLUMNS
 from quality_platform.quarantine.records import (
-    META_COLUMNS,
     HeldRows,
     Provenance,
     Reasons,
