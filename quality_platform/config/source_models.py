@@ -6,13 +6,14 @@ docs/plugins.md.
 
 from __future__ import annotations
 
+import codecs
 import functools
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from quality_platform.config.base_models import Duration, Model, Name
+from quality_platform.config.base_models import Bytes, Duration, Model, Name
 
 ENTRY_POINTS = "quality_platform.sources"
 """The group of entry points under which a distribution registers its source types."""
@@ -50,6 +51,56 @@ class SourceConfig(Model):
     """Columns of the source that the contract does not have and that may be left out."""
 
 
+_NO_CHARSETS = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
+"""What Python calls encodings of text, and what no file of text is written in."""
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "a".encode(name)
+        known = codecs.lookup(name).name not in _NO_CHARSETS
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise ValueError(
+            "no text encoding of Python's; use a name such as utf-8, utf-16-le, latin-1 or cp1252"
+        )
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+
+
+class StorageConfig(Model):
+    """An object store that speaks S3, and how to get in; what is left out is taken from AWS's own
+    environment (variables, profile, role)."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^/@]+$")] | None = None
+    """The store's address, such as `https://minio.example.com:9000`; AWS where left out."""
+    region: str | None = None
+    """The bucket's region."""
+    access_key_id: SecretStr | None = None
+    """The key's id: `${S3_KEY_ID}`."""
+    secret_access_key: SecretStr | None = None
+    """The key: `${S3_KEY}`."""
+    session_token: SecretStr | None = None
+    """The token that belongs to a temporary key."""
+    anonymous: bool = False
+    """Whether the bucket is read without a key."""
+    connect_timeout: Duration = "15s"
+    """How long a connection may take to be made."""
+    request_timeout: Duration = "60s"
+    """How long the store may be silent in an answer."""
+
+    @model_validator(mode="after")
+    def _has_whole_key(self) -> StorageConfig:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("`access_key_id` and `secret_access_key` belong together")
+        if self.anonymous and self.access_key_id is not None:
+            raise ValueError("`anonymous` and `access_key_id` exclude each other")
+        return self
+
+
 class FileSourceConfig(SourceConfig):
     """Base of all sources that are files."""
 
@@ -58,6 +109,20 @@ class FileSourceConfig(SourceConfig):
     `s3://bucket/orders/*.csv`."""
     compression: Literal["auto", "none", "gzip", "zstd", "zip"] = "auto"
     """How the files are packed; `auto` tells it by their first bytes."""
+    max_unpacked_size: Bytes = "100GB"
+    """The most that one packed file may become. Beyond 100 MB it may also be no more than a
+    thousand times the packed size: a small file that unpacks to what fills a disk is refused."""
+    storage: StorageConfig | None = None
+    """The object store of a path that begins with `s3://`."""
+
+    @model_validator(mode="after")
+    def _is_of_a_known_store(self) -> FileSourceConfig:
+        scheme, sign, _ = self.path.partition("://")
+        if sign and scheme != "s3":
+            raise ValueError("the only URLs that are read begin with s3://")
+        if self.storage is not None and not sign:
+            raise ValueError("`storage` belongs to a path that begins with s3://")
+        return self
 
 
 class CsvSourceConfig(FileSourceConfig):
@@ -70,13 +135,14 @@ class CsvSourceConfig(FileSourceConfig):
     quote: Annotated[str, Field(max_length=1)] = '"'
     """The character around fields that hold delimiters or line ends; "" where none does."""
     escape: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """The character before a quote within quotes; the quote itself, doubled, where left out."""
+    """The character that makes the quote, or itself, a literal within quotes; before anything else
+    it is one itself. A doubled quote is always a literal quote."""
     header: bool = True
     """Whether the first record has the columns' names; without, they are the contract's in its
     order."""
-    encoding: str = "utf-8"
-    """The files' encoding, such as `utf-8`, `utf-16`, `latin-1` or `cp1252`. A byte order mark
-    wins."""
+    encoding: Encoding = "utf-8"
+    """The files' encoding, by Python's name for it, such as `utf-8`, `utf-16-le`, `latin-1` or
+    `cp1252`. A byte order mark in a file wins."""
     null_strings: tuple[str, ...] = ("",)
     """Texts that stand for "no value"."""
 
@@ -87,6 +153,10 @@ class CsvSourceConfig(FileSourceConfig):
             raise ValueError(
                 "delimiter, quote and escape must be different ASCII characters, and no line end"
             )
+        if self.escape and not self.quote:
+            raise ValueError("`escape` needs a `quote`: it has a meaning within quotes only")
+        if self.ignore_columns and not self.header:
+            raise ValueError("`ignore_columns` needs a header: columns are known by their names")
         return self
 
 
@@ -159,7 +229,8 @@ class IcebergSourceConfig(SourceConfig):
     table: str
     """The table, with its namespace: `sales.orders`."""
     catalog: dict[str, SecretStr] | None = None
-    """pyiceberg's properties of the catalog (`type`, `uri`, ...); this lake's where left out."""
+    """pyiceberg's properties of the catalog (`name`, `type`, `uri`, ...); this lake's where left
+    out."""
     ref: str = "main"
     """The branch or tag that is read."""
 

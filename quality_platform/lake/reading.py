@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.schema import Schema
-from pyiceberg.table import Table
+from pyiceberg.table import FileScanTask, Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.types import (
     BooleanType,
@@ -79,7 +79,7 @@ def published_snapshot(table: Table | None) -> Snapshot | None:
     That the table has a snapshot is not enough: a blocked first load leaves an empty one, for its
     branch to start from.
     """
-    if table is None or not Position.of(table.properties).attempts:
+    if table is None or not Position.of(table.properties).is_of_a_load:
         return None
     return snapshot_of(table)
 
@@ -92,7 +92,10 @@ def files_of(table: Table, snapshot_id: int | None) -> TableFiles:
     """
     if snapshot_id is None:
         return TableFiles()
-    tasks = table.scan(snapshot_id=snapshot_id).plan_files()
+    return _files_of_tasks(table, table.scan(snapshot_id=snapshot_id).plan_files())
+
+
+def _files_of_tasks(table: Table, tasks: Iterable[FileScanTask]) -> TableFiles:
     return TableFiles(
         tuple(local_path(task.file.file_path) for task in tasks),
         _columns(table.schema()) if len(table.schemas()) > 1 else (),
@@ -133,9 +136,15 @@ def added_files_of(table: Table, snapshot: Snapshot) -> list[str]:
 
 
 def batches_of(
-    table: Table, snapshot_id: int | None, *, columns: Sequence[str] = ("*",)
+    table: Table,
+    snapshot_id: int | None,
+    *,
+    columns: Sequence[str] = ("*",),
+    only: Collection[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a snapshot in batches, with the table's columns of today; nothing for None.
+
+    `only` are files of the snapshot, as `added_files_of` gives them, where not all are wanted.
 
     Raises:
         TableSchemaError: the table has no such column.
@@ -143,12 +152,24 @@ def batches_of(
     require_columns(table, columns)
     if snapshot_id is None:
         return
+    tasks = [
+        task
+        for task in table.scan(snapshot_id=snapshot_id).plan_files()
+        if only is None or local_path(task.file.file_path) in only
+    ]
+    yield from batches_of_tasks(table, tasks, columns=columns)
+
+
+def batches_of_tasks(
+    table: Table, tasks: Sequence[FileScanTask], *, columns: Sequence[str] = ("*",)
+) -> Iterator[pa.RecordBatch]:
+    """The rows of data files of the table in batches, with the table's columns of today."""
     # A scan of its own would give the columns that the table had when the snapshot was made.
     schema = table.schema() if "*" in columns else table.schema().select(*columns)
     target = schema.as_arrow()
     misread = any(_is_misread(column.field_type) for column in schema.fields)
     read = _by_duckdb if misread else _by_pyiceberg
-    for batch in read(table, snapshot_id, schema):
+    for batch in read(table, tasks, schema):
         yield batch.cast(target)
 
 
@@ -168,14 +189,17 @@ def require_columns(table: Table, columns: Iterable[str]) -> None:
         )
 
 
-def _by_pyiceberg(table: Table, snapshot_id: int, schema: Schema) -> Iterator[pa.RecordBatch]:
-    tasks = table.scan(snapshot_id=snapshot_id).plan_files()
+def _by_pyiceberg(
+    table: Table, tasks: Sequence[FileScanTask], schema: Schema
+) -> Iterator[pa.RecordBatch]:
     scan = ArrowScan(table.metadata, table.io, schema, AlwaysTrue())
     yield from scan.to_record_batches(tasks)
 
 
-def _by_duckdb(table: Table, snapshot_id: int, schema: Schema) -> Iterator[pa.RecordBatch]:
-    files = files_of(table, snapshot_id)
+def _by_duckdb(
+    table: Table, tasks: Sequence[FileScanTask], schema: Schema
+) -> Iterator[pa.RecordBatch]:
+    files = _files_of_tasks(table, tasks)
     if not files:
         return
     names = ", ".join(quote_identifier(column.name) for column in schema.fields)

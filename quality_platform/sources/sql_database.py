@@ -1,0 +1,150 @@
+"""Any database with a driver for SQLAlchemy or ADBC as a source, as a whole or by a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from quality_platform.config.source_models import ConnectionConfig, SqlSourceConfig
+from quality_platform.errors import HeaderError, SourceError
+from quality_platform.sources.adbc_session import PREFIX, adbc_session
+from quality_platform.sources.incremental import (
+    CursorRange,
+    CursorValue,
+    cursor_field,
+    cursor_name,
+    cursor_range,
+    parsed,
+)
+from quality_platform.sources.protocol import Part, SourceBatch, SourceContext, Wanted
+from quality_platform.sources.python_values import text_of
+from quality_platform.sources.raw_rows import json_rows
+from quality_platform.sources.sql_columns import name_problems
+from quality_platform.sources.sql_errors import DatabasePlace
+
+WHOLE = "table"
+"""The name of the position's entry for what is read as a whole."""
+
+
+class Session(Protocol):
+    """What both kinds of session can do."""
+
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        ...
+
+    def greatest(self, column: str) -> tuple[Any, bool]:
+        """The column's greatest value, and whether there are rows without one."""
+        ...
+
+    def stream(
+        self, schema: pa.Schema, within: CursorRange | None, missing: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """The columns of the schema, in batches."""
+        ...
+
+
+@dataclass(frozen=True)
+class SqlSource:
+    """A table or query of a database."""
+
+    config: SqlSourceConfig
+    context: SourceContext
+    connection: ConnectionConfig
+    place: DatabasePlace
+
+    def parts(self, wanted: Wanted) -> Sequence[Part]:
+        """The range that is new, or everything.
+
+        Raises:
+            RunnerFileError: the connection or `load.incremental` cannot be used.
+            SourceError: the source cannot be read, or its columns do not fit the contract.
+        """
+        incremental = self.context.load.incremental
+        now = datetime.now(UTC)
+        with self._session() as session:
+            self._missing(session)
+            if incremental is None:
+                # Each reading is a version of its own: what is in a table has no checksum.
+                version = f"read at {now.isoformat()}"
+                return (Part(WHOLE, version, partial(self._batches, None), whole=True),)
+            found = self._range(session, wanted, now)
+        if found is None:
+            return ()
+        return (Part(cursor_name(incremental), found.version, partial(self._batches, found)),)
+
+    def _session(self) -> AbstractContextManager[Session]:
+        if self.connection.url.get_secret_value().startswith(PREFIX):
+            return adbc_session(self.connection, self.config, self.place)
+        from quality_platform.sources.alchemy_session import alchemy_session
+
+        return alchemy_session(self.connection, self.config, self.place)
+
+    def _missing(self, session: Session) -> list[str]:
+        """The contract's columns that the source may lack, and does.
+
+        Raises:
+            HeaderError: other columns are missing, or there are some that nobody knows.
+        """
+        names = session.names()
+        if problems := list(name_problems(names, self.context, self.config)):
+            raise HeaderError.of(problems)
+        return [name for name in self.context.columns.names if name not in names]
+
+    def _range(self, session: Session, wanted: Wanted, now: datetime) -> CursorRange | None:
+        column = cursor_field(self.context)
+        value, has_nulls = session.greatest(column.name)
+        if has_nulls and self.context.load.mode == "append":
+            raise SourceError(
+                f"there are rows without a {column.name}, and no load would ever read them",
+                location=self.context.location("load", "incremental"),
+                field=f"tables.{self.context.table}.load.incremental.cursor",
+                action="give them a value at the source, or use load.mode: merge, which reads them "
+                "each time",
+            )
+        greatest = None if value is None else self._comparable(value, column)
+        return cursor_range(self.context, wanted, greatest, now, has_nulls=has_nulls)
+
+    def _comparable(self, value: Any, column: pa.Field[Any]) -> CursorValue:
+        """The value in the contract's type, where the database orders it as the contract does."""
+        if pa.types.is_string(column.type) != isinstance(value, str):
+            raise HeaderError(
+                f"rows cannot be followed by the column {column.name!r}",
+                location=self.context.location("load", "incremental", "cursor"),
+                field=f"tables.{self.context.table}.load.incremental.cursor",
+                received=f"{type(value).__name__} of the database, {column.type} of the contract",
+                allowed="a column that is of the contract's type at the database too",
+                action="use another column, or a `query` that converts it",
+            )
+        return parsed(str(text_of(value)), column, self.context)
+
+    def _batches(self, within: CursorRange | None) -> Iterator[SourceBatch]:
+        with self._session() as session:
+            missing = self._missing(session)
+            for batch in session.stream(self.context.columns, within, missing):
+                if batch.num_rows:
+                    lines = pa.nulls(batch.num_rows, pa.int64())
+                    rows = _without_guesses(batch)
+                    yield SourceBatch(rows, lines, json_rows(rows), text=False)
+
+
+def open_source(config: SqlSourceConfig, context: SourceContext) -> SqlSource:
+    """The table or query that the configuration names; connects to nothing yet."""
+    connection = context.connection
+    assert connection is not None
+    return SqlSource(config, context, connection, DatabasePlace.of(config.connection, context))
+
+
+def _without_guesses(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch; a column without any value has no type, whatever a driver guessed."""
+    columns = [
+        pa.nulls(batch.num_rows) if column.null_count == batch.num_rows else column
+        for column in batch.columns
+    ]
+    return pa.record_batch(columns, names=batch.schema.names)

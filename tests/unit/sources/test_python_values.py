@@ -1,0 +1,56 @@
+"""Values of Python's database drivers become text with all that they say."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pytest
+
+from quality_platform.sources.python_values import text_columns, text_of
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, None),
+        ("", ""),
+        ("a\0b", "a\0b"),
+        (True, "true"),
+        (2**63, "9223372036854775808"),
+        (0.1, "0.1"),
+        (1e300, "1e+300"),
+        (float("nan"), "nan"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("0.10000000000000000000000000001"), "0.10000000000000000000000000001"),
+        (Decimal("NaN"), "NaN"),
+        (datetime(2024, 2, 29, 1, 2, 3, 4), "2024-02-29T01:02:03.000004"),
+        (datetime(2024, 2, 29, tzinfo=UTC), "2024-02-29T00:00:00+00:00"),
+        (date(1, 1, 1), "0001-01-01"),
+        (time(23, 59, 59, 999999), "23:59:59.999999"),
+        (timedelta(hours=1), "01:00:00"),
+        (timedelta(hours=25), "1 day, 1:00:00"),
+        (timedelta(seconds=-1), "-1 day, 23:59:59"),
+        (b"\xc3\xa4", "ä"),
+        (b"\xff", "\\xff"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ({"a": [1, None, Decimal("0.10")]}, '{"a": [1, null, "0.10"]}'),
+    ],
+)
+def test_a_value_is_written_with_all_that_it_says(value: Any, text: str | None):
+    assert text_of(value) == text
+
+
+def test_a_column_may_hold_values_of_several_types():
+    schema = pa.schema([("n", pa.int64()), ("b", pa.binary())])
+    rows = text_columns([(1, b"\xff"), ("x", "y"), (None, None)], schema)
+    assert rows.column("n").to_pylist() == ["1", "x", None]
+    assert rows.column("b").to_pylist() == [b"\xff", b"y", None]
+
+
+def test_no_rows_are_a_batch_of_no_rows():
+    schema = pa.schema([("n", pa.int64()), ("b", pa.binary())])
+    assert text_columns([], schema).num_rows == 0
