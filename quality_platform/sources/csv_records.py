@@ -1,12 +1,14 @@
-"""The records of a block of CSV text: where each begins and ends, and its fields.
+"""The records of a block of CSV text: where each begins and ends, and how many fields it has.
 
-The index is found with numpy before anything is parsed; pyarrow then parses the block, and the two
-must agree on the number of records.
+The index is found with numpy before anything is parsed; pyarrow then parses the block
+(`csv_parsing`), and the two must agree on the number of records.
 
 The rules are those of RFC 4180 as pyarrow's parser and Python's csv module apply them: a quote
 opens a quoted section at the beginning of a field only, anywhere else it is a literal; a doubled
 quote inside a quoted section is a literal; LF, CRLF and CR each end a line, and end the record
-where they are not quoted; a blank line is no record.
+where they are not quoted; a blank line is no record. Where the dialect has an escape character, it
+makes the quote or the escape behind it a literal inside a quoted section, as in PostgreSQL; before
+any other character, and outside, it is a literal itself.
 
 Stricter than both: text between a closing quote and the next delimiter makes a record `broken`.
 It is the trace of a quote that was never closed and swallowed the records behind it, and to join
@@ -15,35 +17,30 @@ the two pieces would turn several records into one that looks right.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
-
-from quality_platform.errors import Location, MalformedSourceError
-from quality_platform.sources.protocol import RejectedRecord, SourceBatch
 
 Offsets: TypeAlias = NDArray[np.int64]
 Octets: TypeAlias = NDArray[np.uint8]
 
 _LF = 10
 _CR = 13
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _NONE: Offsets = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """The bytes that have a meaning; `quote` is None where no character quotes."""
+    """The bytes that have a meaning; `quote` is None where no character quotes.
+
+    `escape` is None where nothing but a doubled quote stands for a quote.
+    """
 
     delimiter: int
     quote: int | None
+    escape: int | None = None
 
     def boundaries(self) -> NDArray[np.bool_]:
         """For each byte value, whether it may stand next to a quoted section (from outside)."""
@@ -94,7 +91,7 @@ def index_records(data: bytes, dialect: Dialect, *, first_line: int, final: bool
 
     Args:
         data: The block.
-        dialect: Its delimiter and quote.
+        dialect: Its delimiter, quote and escape.
         first_line: 1-based physical line of the block's first byte.
         final: Whether the file ends with this block: the last record then needs no line end. An
             open quoted section stays open: its record is not in the index, and `consumed` is
@@ -182,6 +179,10 @@ def _toggles(data: bytes, octets: Octets, dialect: Dialect) -> Offsets:
     if dialect.quote is None or dialect.quote not in data:
         return _NONE
     quotes = np.flatnonzero(octets == dialect.quote)
+    if dialect.escape is not None and dialect.escape in data:
+        quotes = _without_escaped(quotes, octets, dialect.escape)
+    if not len(quotes):
+        return _NONE
     opening_place = dialect.boundaries()[octets[quotes - 1]]
     opening_place[0] |= quotes[0] == 0
     doubled = np.zeros_like(opening_place)
@@ -191,6 +192,25 @@ def _toggles(data: bytes, octets: Octets, dialect: Dialect) -> Offsets:
         # toggles twice, to no effect.
         return quotes
     return _toggles_among_literals(quotes, opening_place)
+
+
+def _without_escaped(quotes: Offsets, octets: Octets, escape: int) -> Offsets:
+    """The quotes that no odd number of escapes stands before.
+
+    Outside of a quoted section such a quote is a literal anyway: no field begins with it.
+    """
+    escapes = np.flatnonzero(octets == escape)
+    odd = escapes[run_places(escapes) % 2 == 0]
+    return quotes[~np.isin(quotes - 1, odd, assume_unique=True)]
+
+
+def run_places(offsets: Offsets) -> Offsets:
+    """For each of some ascending offsets, its 0-based place in its run of consecutive ones."""
+    place = np.arange(len(offsets))
+    begins = np.ones(len(offsets), dtype=np.bool_)
+    begins[1:] = offsets[1:] != offsets[:-1] + 1
+    places: Offsets = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return places
 
 
 def _toggles_among_literals(quotes: Offsets, opening_place: NDArray[np.bool_]) -> Offsets:
@@ -224,168 +244,3 @@ def _broken(
     wrong = closings[~dialect.boundaries()[following] & (following != dialect.quote)]
     broken[np.searchsorted(starts, wrong, side="right") - 1] = True
     return broken
-
-
-@dataclass(frozen=True)
-class BlockParser:
-    """Turns the blocks of one file into batches.
-
-    Attributes:
-        path: The file, for messages.
-        wanted: Name and position in the header of each column of the result, in its order.
-        width: The number of fields that the header has.
-        dialect: Delimiter and quote.
-        null_strings: The cell texts that become null.
-    """
-
-    path: str
-    wanted: Mapping[str, int]
-    width: int
-    dialect: Dialect
-    null_strings: tuple[str, ...]
-
-    def batch(self, data: bytes, index: RecordIndex) -> SourceBatch:
-        """The records of the index: those of the header's width as rows, the others as rejects.
-
-        Raises:
-            MalformedSourceError: pyarrow and the index do not agree on the records.
-        """
-        counts = np.full(len(index), self.width)
-        try:
-            columns = self._columns(data, index, ~index.broken)
-        except pa.ArrowInvalid:
-            # Counting the fields costs as much as parsing: only a block that fails pays for it.
-            counts = field_counts(data, index, self.dialect)
-            columns = self._columns_of_whole(data, index, counts)
-        whole = ~index.broken & (counts == self.width)
-        if columns.num_rows != np.count_nonzero(whole):
-            raise self._disagreement(index, f"{columns.num_rows} rows parsed of {whole.sum()}")
-        return SourceBatch(
-            columns=columns,
-            lines=_arrow(index.lines[whole]),
-            raw=_RawText(data, index.starts[whole], index.ends[whole]),
-            rejects=self._rejects(data, index, counts, np.flatnonzero(~whole)),
-        )
-
-    def _columns_of_whole(self, data: bytes, index: RecordIndex, counts: Offsets) -> pa.RecordBatch:
-        try:
-            return self._columns(data, index, ~index.broken & (counts == self.width))
-        except pa.ArrowInvalid as error:
-            raise self._disagreement(index, str(error)) from error
-
-    def _columns(self, data: bytes, index: RecordIndex, kept: NDArray[np.bool_]) -> pa.RecordBatch:
-        if not kept.any():
-            empty = [pa.array([], type=pa.binary()) for _ in self.wanted]
-            return pa.RecordBatch.from_arrays(empty, names=list(self.wanted))
-        # Where no section is quoted, every quote is a literal, and the plain parser is faster.
-        dialect = self.dialect if len(index.toggles) else replace(self.dialect, quote=None)
-        text = _text_of(data, index, kept)
-        positions = list(self.wanted.values())
-        cells = parse_fields(text, positions, self.width, dialect, self.null_strings)
-        return cells.rename_columns(list(self.wanted))
-
-    def _rejects(
-        self, data: bytes, index: RecordIndex, counts: Offsets, rejected: Offsets
-    ) -> tuple[RejectedRecord, ...]:
-        return tuple(
-            map(
-                self._reject,
-                index.lines[rejected].tolist(),
-                _RawText(data, index.starts, index.ends)(rejected),
-                counts[rejected].tolist(),
-                index.broken[rejected].tolist(),
-            )
-        )
-
-    def _reject(self, line: int, text: str, count: int, broken: bool) -> RejectedRecord:
-        reason = f"{count} field{'s' * (count != 1)}, the header has {self.width}"
-        if broken:
-            reason = "text follows a closing quote"
-        if more := len(_LINE_END.findall(text)):
-            reason += f"; the record goes from line {line} to {line + more}: is a quote unclosed?"
-        return RejectedRecord(line, text, reason)
-
-    def _disagreement(self, index: RecordIndex, found: str) -> MalformedSourceError:
-        return MalformedSourceError(
-            "the records cannot be told apart: two readers split this stretch differently",
-            location=Location(self.path, int(index.lines[0])),
-            received=f"{len(index)} records from here to line {index.lines[-1]}; {found}",
-            action="look for damaged quotes there, and report the file as a defect of this reader",
-        )
-
-
-def parse_fields(
-    text: bytes | memoryview,
-    positions: Sequence[int],
-    width: int,
-    dialect: Dialect,
-    null_strings: Sequence[str] = (),
-) -> pa.RecordBatch:
-    """The fields at these positions of each record, one binary column per position.
-
-    Args:
-        text: Whole records; the last one needs no line end.
-        positions: 0-based positions of the fields wanted.
-        width: The number of fields of every record.
-        dialect: Delimiter and quote.
-        null_strings: Cell texts that become null.
-
-    Raises:
-        pyarrow.ArrowInvalid: A record has another number of fields.
-    """
-    names = [str(position) for position in range(width)]
-    if text[: len(_BYTE_ORDER_MARK)] == _BYTE_ORDER_MARK:
-        # pyarrow drops a mark at the beginning of what it is given; here it belongs to a cell.
-        text = _BYTE_ORDER_MARK + bytes(text)
-    quoted = dialect.quote is not None
-    table = pa_csv.read_csv(
-        pa.BufferReader(text),  # type: ignore[arg-type]  # the stubs know only files of Python
-        read_options=pa_csv.ReadOptions(
-            use_threads=False, block_size=len(text) + 1, column_names=names
-        ),
-        parse_options=pa_csv.ParseOptions(
-            delimiter=chr(dialect.delimiter),
-            quote_char=False if dialect.quote is None else chr(dialect.quote),
-            newlines_in_values=quoted,
-        ),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.binary()),
-            include_columns=[names[position] for position in positions],
-            null_values=list(null_strings),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-    return table.combine_chunks().to_batches()[0]
-
-
-def _arrow(numbers: Offsets) -> pa.Int64Array:
-    """The numbers as Arrow; `pa.array` would import pandas to look at a numpy array."""
-    buffers = [None, pa.py_buffer(numbers.tobytes())]
-    return cast("pa.Int64Array", pa.Array.from_buffers(pa.int64(), len(numbers), buffers))
-
-
-@dataclass(frozen=True)
-class _RawText:
-    """The text of records by their positions."""
-
-    data: bytes
-    starts: Offsets
-    ends: Offsets
-
-    def __call__(self, positions: Sequence[int] | Offsets) -> list[str]:
-        taken = np.asarray(positions, dtype=np.int64)
-        spans = zip(self.starts[taken].tolist(), self.ends[taken].tolist(), strict=True)
-        return [
-            self.data[start:end].decode("utf-8", errors="backslashreplace") for start, end in spans
-        ]
-
-
-def _text_of(data: bytes, index: RecordIndex, kept: NDArray[np.bool_]) -> bytes | memoryview:
-    """The records that are kept, with their line ends."""
-    if kept.all():
-        return memoryview(data)[index.starts[0] : index.consumed]
-    bounds = np.append(index.starts, index.consumed)
-    edges = np.flatnonzero(np.diff(kept.astype(np.int8), prepend=0, append=0))
-    runs = zip(bounds[edges[0::2]].tolist(), bounds[edges[1::2]].tolist(), strict=True)
-    return b"".join(data[start:end] for start, end in runs)

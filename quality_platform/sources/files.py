@@ -1,54 +1,46 @@
-"""Files as sources: finding them, telling their versions apart, refusing what is no text."""
+"""Files as sources: finding them, and telling their versions apart."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
+import io
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from quality_platform.errors import (
     Location,
-    MalformedSourceError,
     SourceChangedError,
     SourceError,
     SourceNotFoundError,
 )
+from quality_platform.lake.position import SourceVersion
+from quality_platform.sources.object_storage import S3Storage
 from quality_platform.sources.protocol import SourceFile
 
-HASH_BLOCK_BYTES = 2**20
+HASH_BLOCK_BYTES = 4 * 2**20
+_REQUEST_BYTES = 8 * 2**20
+_SECOND = 10**9
 
 _TEMPORARY_PREFIXES = (".", "_")
 _TEMPORARY_SUFFIXES = (".tmp", ".part", ".crdownload")
 
-_UNPACK = "unpack the file and point runner.yaml at what is inside"
-_RECODE = "convert the file to UTF-8, for example with iconv"
-_EXPORT = "export the data as CSV"
-
-# Longer signatures come first: the byte order mark of UTF-32 LE begins with that of UTF-16 LE.
-# Parquet's is followed by the first byte of a Thrift structure, for "PAR1" alone may be a header.
-_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xff\xfe\x00\x00", "UTF-32 text", _RECODE),
-    (b"\x00\x00\xfe\xff", "UTF-32 text", _RECODE),
-    (b"\xff\xfe", "UTF-16 text", _RECODE),
-    (b"\xfe\xff", "UTF-16 text", _RECODE),
-    (b"\x1f\x8b", "gzip data", _UNPACK),
-    (b"PK\x03\x04", "a zip archive (or an Excel workbook)", _UNPACK),
-    (b"PK\x05\x06", "an empty zip archive", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "zstd data", _UNPACK),
-    (b"BZh91AY&SY", "bzip2 data", _UNPACK),
-    (b"\xfd7zXZ\x00", "xz data", _UNPACK),
-    (b"PAR1\x15", "a Parquet file", _EXPORT),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook", _EXPORT),
-)
-
 
 def find_files(
-    pattern: str, *, location: Location | None, field: str, digests: bool = True
+    pattern: str,
+    *,
+    location: Location | None,
+    field: str,
+    digests: bool = True,
+    storage: S3Storage | None = None,
+    known: Mapping[str, SourceVersion] = MappingProxyType({}),
 ) -> tuple[SourceFile, ...]:
     """Finds the files that a path or a glob names, each with its size, time and digest.
 
@@ -58,10 +50,12 @@ def find_files(
     Folders below the glob's fixed part that may not be listed are passed over, as a shell does.
 
     Args:
-        pattern: An absolute path or glob.
+        pattern: An absolute path or glob, or one of `storage`.
         location: Where it stands in runner.yaml.
         field: The setting's name there.
         digests: Whether the files are read for their digests; "" stands for each otherwise.
+        storage: Where the files are; None for this machine's disks.
+        known: By path, versions whose stamps are trusted: a file that has the same is not read.
 
     Returns:
         The regular files, sorted by path; never none.
@@ -69,17 +63,9 @@ def find_files(
     Raises:
         SourceNotFoundError: Nothing there, or nothing but folders, hidden and temporary files.
         SourceChangedError: A file is being written to.
-        SourceError: A file cannot be read.
+        SourceError: A file cannot be read, or the object store does not let it be.
     """
-    try:
-        matches = _sorted_matches(pattern)
-        paths = _files_among(matches, pattern)
-        hidden = sum(_is_temporary(path, pattern) for path in matches)
-        reason = "" if paths else _why_none(pattern, matches, hidden)
-    except OSError as error:
-        raise _unreadable(Path(error.filename or pattern), error) from error
-    if not Path(pattern).is_absolute():
-        reason = "the path is not absolute"
+    found, reason = _found(pattern) if storage is None else _stored(storage, pattern)
     if reason:
         raise SourceNotFoundError(
             reason,
@@ -89,16 +75,85 @@ def find_files(
             allowed="the absolute path of a file, or a glob such as /data/orders/*.csv",
             action="correct the path, or put the file there",
         )
-    return tuple(_fingerprint(path, digests=digests) for path in paths)
+    if not digests:
+        return tuple(found)
+    return tuple(_told_by_stamp(file, known.get(file.path)) or fingerprint(file) for file in found)
 
 
-def list_files(pattern: str) -> list[Path]:
+def list_files(pattern: str, storage: S3Storage | None = None) -> list[SourceFile]:
     """The files that `find_files` would find, without reading them; [] where there are none.
 
     Raises:
         OSError: A folder or file may not be looked at.
+        SourceError: The object store cannot be asked.
     """
-    return _files_among(_sorted_matches(pattern), pattern)
+    if storage is not None:
+        return [f for f in storage.find(pattern) if not _is_temporary(Path(f.path), pattern)]
+    found = []
+    for path in _files_among(_sorted_matches(pattern), pattern):
+        # A file may be taken away between being listed and being looked at.
+        with suppress(FileNotFoundError):
+            found.append(_looked_at(path))
+    return found
+
+
+def _found(pattern: str) -> tuple[list[SourceFile], str]:
+    """The files on this machine's disks, or why there are none."""
+    try:
+        matches = _sorted_matches(pattern)
+        paths = _files_among(matches, pattern)
+        hidden = sum(_is_temporary(path, pattern) for path in matches)
+        reason = "" if paths else _why_none(pattern, matches, hidden)
+        if not Path(pattern).is_absolute():
+            reason = "the path is not absolute"
+        return [_looked_at(path) for path in paths], reason
+    except OSError as error:
+        raise _unreadable(Path(error.filename or pattern), error) from error
+
+
+def _stored(storage: S3Storage, pattern: str) -> tuple[list[SourceFile], str]:
+    """The files in an object store, or why there are none."""
+    matches = storage.find(pattern)
+    found = [file for file in matches if not _is_temporary(Path(file.path), pattern)]
+    if found:
+        return found, ""
+    return [], _only_hidden(len(matches)) if matches else storage.why_none(pattern)
+
+
+def _looked_at(path: Path) -> SourceFile:
+    status = path.stat()
+    return SourceFile(str(path), status.st_size, status.st_mtime_ns, "")
+
+
+def _told_by_stamp(file: SourceFile, known: SourceVersion | None) -> SourceFile | None:
+    """The file with its digest where size and time tell that it is the version that is known."""
+    stamp = _stamp(file)
+    if known is None or known.stamp != stamp:
+        return None
+    return replace(file, sha256=known.version, stamp=stamp)
+
+
+def _stamp(file: SourceFile) -> str:
+    return f"{file.size}-{file.mtime_ns}"
+
+
+def fingerprint(found: SourceFile) -> SourceFile:
+    """The file with its digest: it is read.
+
+    Raises:
+        SourceChangedError: It is being written to.
+        SourceError: It cannot be read.
+    """
+    begun = time.time_ns()
+    file = found if found.storage is None else found.storage.now(found.path)
+    _require_unchanged(found, file)
+    with open_version(file) as stream:
+        digest = _digest(stream)
+    # A file can be written to again within the tick of the clock that its time was told by.
+    is_coarse = file.storage is not None or file.mtime_ns % _SECOND == 0
+    tick = 2 * _SECOND if is_coarse else _SECOND // 10
+    is_settled = file.mtime_ns + tick < begun
+    return replace(file, sha256=digest, stamp=_stamp(file) if is_settled else "")
 
 
 def _sorted_matches(pattern: str) -> list[Path]:
@@ -111,36 +166,35 @@ def _files_among(matches: Iterable[Path], pattern: str) -> list[Path]:
 
 
 @contextmanager
-def open_version(file: SourceFile) -> Iterator[BinaryIO]:
+def open_version(file: SourceFile, *, read_ahead: bool = True) -> Iterator[BinaryIO]:
     """Opens a file for reading and vouches that it is the version that was found.
 
     Size and time of the last change are compared when the file is opened and when the reader has
-    finished with it.
+    finished with it, and in an object store its etag. `read_ahead` is for those that read from the
+    beginning to the end: each request to an object store then asks for much.
 
     Raises:
         SourceChangedError: The file was written to since it was found, or while it was read.
         SourceError: The file cannot be read.
     """
+    if file.storage is not None:
+        with file.storage.opened(file.path) as stream:
+            _require_unchanged(file, file.storage.now(file.path))
+            yield io.BufferedReader(stream, _REQUEST_BYTES) if read_ahead else stream
+            _require_unchanged(file, file.storage.now(file.path))
+        return
     try:
         with Path(file.path).open("rb") as stream:
-            _require_unchanged(file, os.fstat(stream.fileno()))
+            _require_unchanged(file, _opened(file.path, stream))
             yield stream
-            _require_unchanged(file, os.fstat(stream.fileno()))
+            _require_unchanged(file, _opened(file.path, stream))
     except OSError as error:
         raise _unreadable(Path(file.path), error) from error
 
 
-def refuse_binary_formats(path: str, first_bytes: bytes) -> None:
-    """Raises MalformedSourceError where a file begins like a format that is not UTF-8 text."""
-    for signature, name, action in _SIGNATURES:
-        if first_bytes.startswith(signature):
-            raise MalformedSourceError(
-                f"the file is declared as CSV but looks like {name}",
-                location=Location(path),
-                received=f"first bytes {first_bytes[: len(signature)].hex(' ')}",
-                allowed="UTF-8 text, with or without a byte order mark",
-                action=action,
-            )
+def _opened(path: str, stream: BinaryIO) -> SourceFile:
+    status = os.fstat(stream.fileno())
+    return SourceFile(path, status.st_size, status.st_mtime_ns, "")
 
 
 def _matches(pattern: str) -> list[str]:
@@ -160,9 +214,13 @@ def _is_temporary(path: Path, pattern: str) -> bool:
     )
 
 
+def _only_hidden(count: int) -> str:
+    return f"only hidden or temporary files match ({count}), and these are never read"
+
+
 def _why_none(pattern: str, matches: list[Path], left_out: int) -> str:
     if left_out:
-        return f"only hidden or temporary files match ({left_out}), and these are never read"
+        return _only_hidden(left_out)
     if matches:
         kind = "a folder" if all(path.is_dir() for path in matches) else "not a regular file"
         return f"{matches[0]} is {kind}"
@@ -175,18 +233,6 @@ def _why_none(pattern: str, matches: list[Path], left_out: int) -> str:
     return "no file here" if not glob.has_magic(pattern) else "no file matches"
 
 
-def _fingerprint(path: Path, *, digests: bool) -> SourceFile:
-    try:
-        with path.open("rb") as stream:
-            found = os.fstat(stream.fileno())
-            digest = _digest(stream) if digests else ""
-            file = SourceFile(str(path), found.st_size, found.st_mtime_ns, digest)
-            _require_unchanged(file, os.fstat(stream.fileno()))
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return file
-
-
 def _digest(stream: BinaryIO) -> str:
     digest = hashlib.sha256()
     while block := stream.read(HASH_BLOCK_BYTES):
@@ -194,13 +240,14 @@ def _digest(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _require_unchanged(file: SourceFile, now: os.stat_result) -> None:
-    if (now.st_size, now.st_mtime_ns) == (file.size, file.mtime_ns):
+def _require_unchanged(file: SourceFile, now: SourceFile) -> None:
+    same_tag = not file.etag or not now.etag or file.etag == now.etag
+    if same_tag and (now.size, now.mtime_ns) == (file.size, file.mtime_ns):
         return
     raise SourceChangedError(
         "the file changed between being found and being read to its end",
         location=Location(file.path),
-        received=f"{now.st_size} bytes, changed at {now.st_mtime_ns} ns",
+        received=f"{now.size} bytes, changed at {now.mtime_ns} ns",
         allowed=f"{file.size} bytes, changed at {file.mtime_ns} ns",
         action="write files under a temporary name and rename them when complete, then run again",
     )

@@ -1,8 +1,13 @@
 """Which rows an incremental load reads: a range of the cursor column, with a safe end.
 
 The range is (after, up to]: `after` is what the position says, less the lookback; `up to` is the
-greatest value at the source at this moment, or the source's clock less the lag. The end is fixed
-before the reading, so that what arrives meanwhile belongs to the next load.
+greatest value at the source at this moment, but no time that is still to come, nothing of the last
+`lag`, and nothing that a transaction which is still running may add to. The end is fixed before the
+reading, so that what arrives meanwhile belongs to the next load.
+
+`append` reads every row once. `merge` may read a row again, so it leaves the range open above
+unless there is a `lag`: a row whose time is still to come is read each time, and so is one without
+a cursor; the position follows behind at the safe end.
 """
 
 from __future__ import annotations
@@ -18,10 +23,12 @@ import pyarrow as pa
 from quality_platform.config.base_models import seconds
 from quality_platform.config.load_models import IncrementalConfig
 from quality_platform.errors import RunnerFileError
-from quality_platform.sources.protocol import SourceContext, Wanted
+from quality_platform.sources.protocol import Backfill, SourceContext, Wanted
 
 CursorValue = int | Decimal | datetime | date | str
 """What a cursor can hold: whole numbers, exact decimals, times, dates, texts in byte order."""
+
+_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -87,11 +94,43 @@ def cursor_field(context: SourceContext) -> pa.Field[Any]:
             received=str(found.type),
             allowed="whole numbers, decimals, dates, timestamps, text",
         )
+    _require_units(context, incremental, found)
     return found
 
 
+def _require_units(
+    context: SourceContext, incremental: IncrementalConfig, cursor: pa.Field[Any]
+) -> None:
+    """`lookback` is measured as the cursor is, and only times have a `lag`.
+
+    Raises:
+        RunnerFileError: another unit is written.
+    """
+    is_time = pa.types.is_timestamp(cursor.type) or pa.types.is_date(cursor.type)
+    is_number = pa.types.is_integer(cursor.type) or pa.types.is_decimal(cursor.type)
+    wrong = {
+        "lookback": _amount(incremental.lookback)
+        and not (is_time if isinstance(incremental.lookback, str) else is_number),
+        "lag": seconds(incremental.lag) and not is_time,
+    }
+    for name in (name for name, is_wrong in wrong.items() if is_wrong):
+        raise RunnerFileError(
+            f"the cursor {cursor.name!r} is of type {cursor.type}: `{name}` must be of its kind",
+            location=context.location("load", "incremental", name),
+            field=f"tables.{context.table}.load.incremental.{name}",
+            received=getattr(incremental, name),
+            allowed="a duration such as 15m" if is_time else "a whole number" if is_number else "0",
+        )
+
+
 def cursor_range(
-    context: SourceContext, wanted: Wanted, greatest: CursorValue | None, now: datetime
+    context: SourceContext,
+    wanted: Wanted,
+    greatest: CursorValue | None,
+    now: datetime,
+    *,
+    settled: CursorValue | None = None,
+    has_nulls: bool = True,
 ) -> CursorRange | None:
     """The rows to read; None where nothing is new.
 
@@ -100,32 +139,80 @@ def cursor_range(
         wanted: What the run wants.
         greatest: The cursor's greatest value at the source now; None where it has no rows.
         now: The source's clock, with a zone.
+        settled: The value up to which no running transaction can add rows, where that is known.
+        has_nulls: Whether there may be rows without a cursor.
 
     Raises:
-        RunnerFileError: a bound in runner.yaml or of the backfill is no value of the column.
+        RunnerFileError: a bound in runner.yaml or of the backfill is no value of the column, or
+            there is nothing yet to read again.
     """
     config = context.load.incremental
     assert config is not None
     column = cursor_field(context)
-    known = wanted.position.sources.get(cursor_name(config))
-    nulls = context.load.mode == "merge"
+    entry = wanted.position.sources.get(cursor_name(config))
+    known = _value_of(entry.version) if entry else ""
+    merges = context.load.mode == "merge"
+    nulls = merges and has_nulls
     if wanted.backfill is not None:
-        start, end = wanted.backfill.start, wanted.backfill.end
-        return CursorRange(
-            column.name,
-            version=known.version if known else "",
-            first=parsed(start, column, context) if start else None,
-            before=parsed(end, column, context) if end else None,
-        )
-    up_to = _safe_end(greatest, now, config)
-    if wanted.full_refresh or known is None or not known.version:
-        after = None if config.start is None else parsed(str(config.start), column, context)
-    else:
-        after = parsed(known.version, column, context)
-    if up_to is None or (after is not None and up_to <= after):  # type: ignore[operator]
+        return _again(wanted.backfill, known, column, context, now)
+    start_text = "" if config.start is None else str(config.start)
+    after_text = start_text if wanted.full_refresh or not known else known
+    after = parsed(after_text, column, context) if after_text else None
+    end_now = _safe_end(greatest, settled, now, config)
+    is_open = merges and not seconds(config.lag)
+    reads_again = nulls or (merges and bool(_amount(config.lookback)))
+    last = greatest if is_open else end_now
+    if not (reads_again or wanted.full_refresh or _is_after(last, after)):
         return None
     begin = None if after is None else _looking_back(after, config)
-    return CursorRange(column.name, written(up_to), after=begin, up_to=up_to, nulls=nulls)
+    reached = end_now if _is_after(end_now, after) else after
+    return CursorRange(
+        column.name,
+        _version("" if reached is None else written(reached), now),
+        after=begin,
+        up_to=None if is_open else end_now,
+        nulls=nulls,
+    )
+
+
+def _again(
+    backfill: Backfill, known: str, column: pa.Field[Any], context: SourceContext, now: datetime
+) -> CursorRange:
+    """A range that is read again; the position stays where it is.
+
+    `append` reads no further than the position: what lies behind it is the next load's, and would
+    be there twice.
+    """
+    if not known and context.load.mode == "append":
+        raise RunnerFileError(
+            "there is nothing yet that a range could be read again of",
+            location=context.location("load", "incremental"),
+            field=f"tables.{context.table}.load.incremental",
+            action="load the table first, without a range",
+        )
+    return CursorRange(
+        column.name,
+        version=_version(known, now),
+        first=parsed(backfill.start, column, context) if backfill.start else None,
+        before=parsed(backfill.end, column, context) if backfill.end else None,
+        up_to=parsed(known, column, context) if context.load.mode == "append" else None,
+    )
+
+
+def _is_after(value: CursorValue | None, bound: CursorValue | None) -> bool:
+    return value is not None and (bound is None or value > bound)  # type: ignore[operator]
+
+
+_READ_AT = " read "
+
+
+def _version(value: str, now: datetime) -> str:
+    """The position's entry: two loads that end at the same value are still two loads."""
+    return f"{value}{_READ_AT}{now.isoformat()}"
+
+
+def _value_of(version: str) -> str:
+    return version.rpartition(_READ_AT)[0]
 
 
 def written(value: CursorValue) -> str:
@@ -167,20 +254,39 @@ def _timestamp(text: str, *, zoned: bool) -> datetime:
 
 
 def _safe_end(
-    greatest: CursorValue | None, now: datetime, config: IncrementalConfig
+    greatest: CursorValue | None,
+    settled: CursorValue | None,
+    now: datetime,
+    config: IncrementalConfig,
 ) -> CursorValue | None:
-    lag = timedelta(seconds=seconds(config.lag))
-    if not isinstance(greatest, datetime) or not lag:
-        return greatest
-    limit = now - lag
-    return min(greatest, limit if greatest.tzinfo else limit.replace(tzinfo=None))
+    """The greatest value that no row is going to have any more."""
+    limits: list[Any] = [value for value in (greatest, settled) if value is not None]
+    if greatest is None:
+        return None
+    limit = now - timedelta(seconds=seconds(config.lag))
+    if isinstance(greatest, datetime):
+        # Times without a zone may be ahead of the clock; only the lag says that they are in UTC.
+        if greatest.tzinfo or seconds(config.lag):
+            limits.append(limit if greatest.tzinfo else limit.replace(tzinfo=None))
+    elif isinstance(greatest, date) and not _amount(config.lookback):
+        # More rows of this day will come.
+        limits.append(limit.date() - timedelta(days=1))
+    earliest: CursorValue = min(limits)
+    return earliest
 
 
-def _looking_back(after: CursorValue, config: IncrementalConfig) -> CursorValue:
-    lookback = config.lookback
-    if isinstance(after, datetime | date):
-        back = timedelta(seconds=seconds(lookback if isinstance(lookback, str) else f"{lookback}s"))
-        return after - back
-    if isinstance(after, int | Decimal) and isinstance(lookback, int):
-        return after - lookback
-    return after
+def _amount(lookback: str | int) -> int:
+    return seconds(lookback) if isinstance(lookback, str) else lookback
+
+
+def _looking_back(after: CursorValue, config: IncrementalConfig) -> CursorValue | None:
+    amount = _amount(config.lookback)
+    try:
+        if isinstance(after, datetime):
+            return after - timedelta(seconds=amount)
+        if isinstance(after, date):
+            return after - timedelta(days=-(-amount // _DAY))
+    except OverflowError:
+        # Before the first day of the calendar.
+        return None
+    return after - amount if isinstance(after, int | Decimal) else after

@@ -6,9 +6,10 @@ docs/plugins.md shows a complete source of somebody else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -19,18 +20,44 @@ from quality_platform.lake.catalog import Lake
 from quality_platform.lake.position import Position
 
 
+class Storage(Protocol):
+    """Where files are that are not on this machine's disks."""
+
+    def find(self, pattern: str) -> list[SourceFile]:
+        """The files that a URL or a glob names, sorted by path, without digests."""
+        ...
+
+    def opened(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """A file as a stream that can be sought in."""
+        ...
+
+    def now(self, path: str) -> SourceFile:
+        """The file as it is at this moment, with its etag."""
+        ...
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One version of one file: the unit of a position.
 
-    `path` is absolute, as found; `size` is in bytes; `mtime_ns` is the time of the last change in
-    nanoseconds since the epoch; `sha256` is the digest of the whole content in hexadecimal.
+    Attributes:
+        path: Absolute, as found, or a URL.
+        size: In bytes.
+        mtime_ns: The time of the last change, in nanoseconds since the epoch.
+        sha256: The digest of the whole content in hexadecimal; "" where the file was only found.
+        stamp: Size and time, by which the version is told again without the file being read; ""
+            where it may have changed since without their telling.
+        storage: Where the file is; None for this machine's disks.
+        etag: The object store's own name of the version; "" where there is none.
     """
 
     path: str
     size: int
     mtime_ns: int
     sha256: str
+    stamp: str = field(default="", compare=False)
+    storage: Storage | None = field(default=None, compare=False, repr=False)
+    etag: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,7 +68,7 @@ class RejectedRecord:
     end; bytes that are not UTF-8 are shown as backslash escapes (`\xff`).
     """
 
-    line: int
+    line: int | None
     raw: str
     reason: str
 
@@ -89,13 +116,15 @@ class Part:
     `name` and `version` become the position's entry once the part is published: with the same
     version under the same name the part counts as loaded. `batches` reads it from the beginning in
     bounded memory; it may be called again. `whole` says that no row of the source is missing from
-    it, so that a row which is not in it is deleted.
+    it, so that a row which is not in it is deleted. `stamp` tells the version without the part
+    being read, where that can be.
     """
 
     name: str
     version: str
     batches: Callable[[], Iterator[SourceBatch]] = field(hash=False, compare=False)
     whole: bool = False
+    stamp: str = ""
 
 
 @dataclass(frozen=True)

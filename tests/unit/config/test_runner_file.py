@@ -205,6 +205,14 @@ WRONG_SOURCES = [
     ("type: csv, path: p, delimiter: '\"'", "source", ""),
     ("type: csv, path: p, delimiter: ä", "source", ""),
     ('type: csv, path: p, quote: "\\n"', "source", ""),
+    ("type: csv, path: p, escape: ','", "source", ""),
+    ("type: csv, path: p, quote: '', escape: e", "source", ""),
+    ("type: csv, path: p, header: false, ignore_columns: [a]", "source", ""),
+    ("type: csv, path: p, encoding: utf-9", "source.encoding", "'utf-9'"),
+    ("type: csv, path: p, encoding: base64", "source.encoding", "'base64'"),
+    ("type: csv, path: p, encoding: punycode", "source.encoding", "'punycode'"),
+    ("type: csv, path: p, compression: bzip2", "source.compression", "'bzip2'"),
+    ("type: csv, path: p, max_unpacked_size: 1TB", "source.max_unpacked_size", "'1TB'"),
 ]
 
 

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.naive_csv import NaiveDialect, naive_records
 
 from quality_platform.errors import ConfigurationError, MalformedSourceError, SourceChangedError
+from quality_platform.sources import csv_files
 from quality_platform.sources.csv_files import CsvFormat, CsvSource
 from quality_platform.sources.files import find_files
 from quality_platform.sources.protocol import RejectedRecord, Source
@@ -152,6 +155,26 @@ def test_memory_is_bounded_by_the_block_and_not_by_the_file(write: Write) -> Non
     assert peak + allocated < 2_000_000
 
 
+class ShortReads(io.BytesIO):
+    """A stream that gives less than it is asked for, as those of networks do."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(3)
+
+
+def test_a_read_that_gives_less_is_not_the_end(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"a,b\n" + b"some text,and more\n" * 20
+
+    @contextmanager
+    def opened(_: object) -> Iterator[ShortReads]:
+        yield ShortReads(content)
+
+    monkeypatch.setattr(csv_files, "open_version", opened)
+    assert len(load(write(content), "a b", block_bytes=50).rows) == 20
+
+
 def test_a_file_that_grows_while_it_is_read_is_refused(write: Write) -> None:
     path = write(b"a\n" + b"1\n" * 1000)
     batches = source(path, "a", block_bytes=100).batches()
@@ -172,6 +195,10 @@ def test_a_file_that_grows_while_it_is_read_is_refused(write: Write) -> None:
         {"quote": ","},
         {"quote": "''"},
         {"quote": "\r"},
+        {"escape": ","},
+        {"escape": '"'},
+        {"escape": "\\\\"},
+        {"escape": "\\", "quote": ""},
         {"block_bytes": 0},
         {"block_bytes": 2**31},
         {"max_record_bytes": 0},
@@ -264,6 +291,54 @@ def test_any_text_at_all_is_split_as_the_csv_module_splits_it_or_refused(
     write: Write, text: str, width: int, block_bytes: int
 ) -> None:
     require_agreement(write(b""), text, width, block_bytes)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    pieces=st.lists(
+        st.sampled_from([b"a", b",", b'"', b"\\", b"\n", b"\r", b"\x00", b"\xff", b"\xc3\xa9"]),
+        max_size=40,
+    ),
+    width=st.integers(1, 3),
+    block_bytes=BLOCKS,
+    escape=st.sampled_from(["", "\\"]),
+    header=st.booleans(),
+)
+def test_any_bytes_in_any_dialect_are_split_as_a_naive_reader_splits_them(
+    tmp_path_factory: pytest.TempPathFactory,
+    pieces: list[bytes],
+    width: int,
+    block_bytes: int,
+    escape: str,
+    header: bool,
+) -> None:
+    names = [f"c{n}" for n in range(width)]
+    content = ",".join(names).encode() + b"\n" + b"".join(pieces)
+    path = tmp_path_factory.mktemp("any") / "a.csv"
+    path.write_bytes(content)
+    found = naive_records(content, NaiveDialect(escape=escape.encode()))
+    chosen = {"block_bytes": block_bytes, "escape": escape, "header": header, "null_strings": ()}
+    if found.open_at:
+        with pytest.raises(MalformedSourceError, match="never closed") as caught:
+            load(path, " ".join(names), **chosen)
+        assert f"{path}:{found.open_at}: " in str(caught.value)
+        return
+    loaded = load(path, " ".join(names), **chosen)
+    records = found.records[1:] if header else found.records
+    good = [record for record in records if len(record.fields) == width and not record.broken]
+    bad = [record for record in records if len(record.fields) != width or record.broken]
+    assert loaded.rows == [tuple(record.fields) for record in good]
+    assert loaded.lines == [record.line for record in good]
+    assert loaded.raw == [record.raw.decode("utf-8", "backslashreplace") for record in good]
+    assert [(reject.line, reject.raw) for reject in loaded.rejects] == [
+        (record.line, record.raw.decode("utf-8", "backslashreplace")) for record in bad
+    ]
+
+
+def test_the_header_is_read_alone(write: Write) -> None:
+    path = write('"a\nb",é,\n1,2,3\n'.encode())
+    assert source(path, "x").header() == ("a\nb", "é", "")
+    assert source(write(b"\n"), "x").header() == ()
 
 
 def test_reading_does_not_import_pandas(write: Write) -> None:

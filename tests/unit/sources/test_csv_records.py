@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from quality_platform.errors import MalformedSourceError
+from quality_platform.sources.csv_parsing import BlockParser, unescaped
 from quality_platform.sources.csv_records import (
-    BlockParser,
     Dialect,
     RecordIndex,
     field_counts,
     index_records,
+    run_places,
 )
 
 COMMAS = Dialect(ord(","), ord('"'))
@@ -98,6 +99,31 @@ def test_without_a_quote_character_quotes_are_text() -> None:
     data = b'"a\nb"\n'
     found = index_records(data, Dialect(ord(","), None), first_line=1, final=True)
     assert texts(data, found) == [b'"a', b'b"']
+
+
+ESCAPES = Dialect(ord(","), ord('"'), ord("\\"))
+
+
+def test_an_escaped_quote_neither_opens_nor_closes() -> None:
+    data = b'"a\\",b\n",\\"c\n"d\\\\"\n\\"e\n'
+    found = index_records(data, ESCAPES, first_line=1, final=True)
+    assert texts(data, found) == [b'"a\\",b\n",\\"c', b'"d\\\\"', b'\\"e']
+    assert not found.broken.any()
+    assert field_counts(data, found, ESCAPES).tolist() == [2, 1, 1]
+
+
+def test_escapes_become_doubled_quotes_within_quotes_only() -> None:
+    data = b'"a\\"b\\\\\\c","\\\\\\""\n\\"d\\\\\n"x"\n'
+    found = index_records(data, ESCAPES, first_line=1, final=True)
+    plain, moved = unescaped(data, found, ESCAPES)
+    assert plain == b'"a""b\\\\c","\\"""\n\\"d\\\\\n"x"\n'
+    assert texts(plain, moved) == [b'"a""b\\\\c","\\"""', b'\\"d\\\\', b'"x"']
+    assert moved.consumed == len(plain)
+
+
+def test_places_are_counted_within_their_runs() -> None:
+    assert run_places(np.array([1, 2, 3, 7, 9, 10])).tolist() == [0, 1, 2, 0, 0, 1]
+    assert run_places(np.array([], dtype=np.int64)).tolist() == []
 
 
 def test_rows_that_do_not_add_up_to_the_index_refuse_the_file() -> None:

@@ -10,12 +10,11 @@ import pytest
 
 from quality_platform.errors import (
     Location,
-    MalformedSourceError,
     SourceChangedError,
     SourceError,
     SourceNotFoundError,
 )
-from quality_platform.sources.files import find_files, open_version, refuse_binary_formats
+from quality_platform.sources.files import find_files, open_version
 from quality_platform.sources.protocol import SourceFile
 
 HERE = Location("runner.yaml", 7)
@@ -124,16 +123,3 @@ def test_a_file_that_is_written_to_while_it_is_read_is_refused(folder: Path) -> 
     (file,) = find_files(str(folder / "a.csv"), location=HERE, field="path")
     with pytest.raises(SourceChangedError), open_version(file):
         os.utime(file.path, ns=(0, file.mtime_ns + 1))
-
-
-@pytest.mark.parametrize(
-    "text", [b"id,name\n", b"PAR1,x\n", b"PK,x\n", b"\xef\xbb\xbfid\n", b"BZh"]
-)
-def test_text_that_only_resembles_another_format_is_not_refused(text: bytes) -> None:
-    refuse_binary_formats("/data/a.csv", text)
-
-
-def test_a_binary_format_is_named_with_its_first_bytes() -> None:
-    with pytest.raises(MalformedSourceError, match="Parquet") as caught:
-        refuse_binary_formats("/data/a.csv", b"PAR1\x15\x04")
-    assert "50 41 52 31 15" in str(caught.value)

@@ -112,15 +112,15 @@ def test_a_record_larger_than_the_block(path: Path) -> None:
     assert load(path, content, block_bytes=1000) == ([(b"1", large), (b"2", b"3")], [])
 
 
-def test_two_thousand_columns(path: Path) -> None:
-    names = [f"c{n}" for n in range(2000)]
+def test_ten_thousand_columns(path: Path) -> None:
+    names = [f"c{n}" for n in range(10_000)]
     lines = [",".join(f"{row}{name}" for name in names) for row in range(3)]
     content = "\n".join([",".join(names), *lines, ",".join(names[1:])]).encode()
     rows, rejects = load(path, content, " ".join(reversed(names)))
-    assert [row[0] for row in rows] == [b"0c1999", b"1c1999", b"2c1999"]
+    assert [row[0] for row in rows] == [b"0c9999", b"1c9999", b"2c9999"]
     assert [row[-1] for row in rows] == [b"0c0", b"1c0", b"2c0"]
     assert [(reject.line, reject.reason) for reject in rejects] == [
-        (5, "1999 fields, the header has 2000")
+        (5, "9999 fields, the header has 10000")
     ]
 
 
@@ -227,18 +227,13 @@ TEXT = b"a,b\n1,2\n"
 @pytest.mark.parametrize(
     ("content", "name"),
     [
-        (gzip.compress(TEXT), "gzip"),
-        (gzip.compress(TEXT)[:12], "gzip"),
-        (zipped(TEXT), "zip archive"),
-        (pa.compress(TEXT, codec="zstd", asbytes=True), "zstd"),
+        (gzip.compress(gzip.compress(TEXT)), "gzip"),
+        (zipped(zipped(TEXT)), "zip archive"),
+        (gzip.compress(pa.compress(TEXT, codec="zstd", asbytes=True)), "zstd"),
         (bz2.compress(TEXT), "bzip2"),
         (lzma.compress(TEXT), "xz"),
         (parquet(3), "Parquet"),
         (parquet(0), "Parquet"),
-        (TEXT.decode().encode("utf-16"), "UTF-16"),
-        (b"\xfe\xff" + TEXT.decode().encode("utf-16-be"), "UTF-16"),
-        (TEXT.decode().encode("utf-32"), "UTF-32"),
-        (b"\x00\x00\xfe\xff" + TEXT.decode().encode("utf-32-be"), "UTF-32"),
     ],
 )
 def test_another_format_is_refused_by_its_name(path: Path, content: bytes, name: str) -> None:
@@ -249,7 +244,8 @@ def test_another_format_is_refused_by_its_name(path: Path, content: bytes, name:
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_without_a_mark_is_refused_by_its_nul_bytes(path: Path, encoding: str) -> None:
-    assert "UTF-16" in refusal(HeaderError, path, TEXT.decode().encode(encoding))
+    message = refusal(MalformedSourceError, path, TEXT.decode().encode(encoding))
+    assert f"`encoding: {encoding}`" in message
 
 
 def test_a_header_that_is_not_utf_8_is_refused(path: Path) -> None:
