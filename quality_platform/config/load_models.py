@@ -35,6 +35,9 @@ class DeletesConfig(Model):
     """The flag's column."""
     value: str | int | bool = True
     """What the column holds in a row that is deleted."""
+    at_most: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The share of the table's rows that a comparison may delete in one load; with more, nothing is
+    published. A run with `--full-refresh` may delete all."""
 
     @model_validator(mode="after")
     def _has_its_column(self) -> DeletesConfig:

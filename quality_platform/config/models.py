@@ -94,10 +94,10 @@ class TableConfig(Model):
     """Where the rows come from."""
     load: LoadConfig = LoadConfig()
     """How what is read becomes rows."""
-    partition_by: tuple[str, ...] = ()
+    partition_by: tuple[str, ...] | None = None
     """How the table's files are divided: columns or transforms of them, such as `region`,
     `day(ordered_at)`, `month(ordered_at)`, `bucket(16, customer_id)`, `truncate(4, zip)`. The
-    contract's partition keys where left out."""
+    contract's partition keys where left out, `[]` for none."""
     sort_by: tuple[str, ...] = ()
     """How the rows of a file are sorted: columns, each with `desc` where it descends."""
     maintenance: MaintenanceConfig | None = None
@@ -188,12 +188,15 @@ class FeatureStoreConfig(Model):
 
 
 class ScheduleConfig(Model):
-    """A cron schedule that runs tables and feature views."""
+    """A cron schedule that runs tables and feature views, or looks after them."""
 
     cron: str
     """Five fields, or `@daily` and the like."""
     timezone: Timezone = "UTC"
     """IANA time zone of the cron expression."""
+    job: Literal["load", "maintenance"] = "load"
+    """`load` loads and computes; `maintenance` deletes rows past retention, puts small files
+    together, and removes old snapshots and orphans."""
     targets: tuple[Name, ...] = ()
     """Tables and feature views; all of them where left out. What a feature view reads is not run
     by naming the view."""

@@ -8,8 +8,12 @@ from typing import Any
 
 from croniter import CroniterBadDateError, croniter
 
-from quality_platform.config.models import RunnerConfig
-from quality_platform.config.source_models import FileSourceConfig
+from quality_platform.config.models import RunnerConfig, TableConfig
+from quality_platform.config.source_models import (
+    DatabaseSourceConfig,
+    FileSourceConfig,
+    PostgresSourceConfig,
+)
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
 from quality_platform.errors import Problem
@@ -21,6 +25,8 @@ def reference_problems(config: RunnerConfig, document: YamlDocument) -> list[Pro
         *_names_that_lead_nowhere(config, document),
         *_names_used_twice(config, document),
     ]
+    for name, table in config.tables.items():
+        problems += _problems_of_database(name, table, document)
     for name, schedule in config.schedules.items():
         problems += _cron_problems(name, schedule.cron, document)
     for name, watch in config.sensors.items():
@@ -92,6 +98,30 @@ def _problems_of_watched(
             action="use a schedule",
         )
     ]
+
+
+def _problems_of_database(
+    name: str, table: TableConfig, document: YamlDocument
+) -> Iterator[Problem]:
+    source, load = table.source, table.load
+    if not isinstance(source, DatabaseSourceConfig):
+        return
+    if load.mode == "append" and load.incremental is None:
+        yield Problem(
+            message="every run would add all rows of the database once more",
+            location=document.location(("tables", name, "load")),
+            field=f"tables.{name}.load",
+            received="mode: append without incremental",
+            allowed="incremental with a cursor, or mode: merge, replace, snapshot",
+        )
+    if isinstance(source, PostgresSourceConfig) and source.parallel > 1 and source.query:
+        yield Problem(
+            message="only a table can be read by several connections at once",
+            location=document.location(("tables", name, "source", "parallel")),
+            field=f"tables.{name}.source.parallel",
+            received=f"parallel: {source.parallel} with a query",
+            action="leave `parallel` out, or name a `table`",
+        )
 
 
 def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Problem]:

@@ -72,8 +72,7 @@ Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class StorageConfig(Model):
-    """An object store that speaks S3, and how to get in; what is left out is taken from AWS's own
-    environment (variables, profile, role)."""
+    """An object store that speaks S3. A key that is left out is taken from AWS's environment."""
 
     endpoint: Annotated[str, Field(pattern=r"^https?://[^/@]+$")] | None = None
     """The store's address, such as `https://minio.example.com:9000`; AWS where left out."""
@@ -120,6 +119,8 @@ class FileSourceConfig(SourceConfig):
         scheme, sign, _ = self.path.partition("://")
         if sign and scheme != "s3":
             raise ValueError("the only URLs that are read begin with s3://")
+        if self.type in ("parquet", "arrow") and self.compression not in ("auto", "none"):
+            raise ValueError("`compression` belongs to text; Parquet and Arrow pack what is within")
         if self.storage is not None and not sign:
             raise ValueError("`storage` belongs to a path that begins with s3://")
         return self

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pyarrow as pa
+
+from quality_platform.config.layout_terms import NO_LAYOUT
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
+from quality_platform.flows.merge_rules import rules_of
+from quality_platform.flows.table_layout import layout_of
+from quality_platform.flows.version_dates import VERSION_FIELDS
 from quality_platform.lake.evolution import CONTRACT_VERSION, TableDefinition
 from quality_platform.quarantine.records import quarantine_schema
 
@@ -15,7 +21,7 @@ def main_definition(table: ContractedTable) -> TableDefinition:
     uses = Counter(column.id for column in columns)
     return TableDefinition(
         identifier=table.identifier,
-        schema=table.schema,
+        schema=lake_schema(table),
         properties={
             "comment": table.object.description,
             "quality-platform.contract-id": contract.id,
@@ -25,7 +31,16 @@ def main_definition(table: ContractedTable) -> TableDefinition:
         property_ids={c.name: c.id for c in columns if c.id and uses[c.id] == 1},
         locations={column.name: column.location for column in columns},
         location=table.object.location,
+        layout=layout_of(table) if isinstance(table, SourceTable) else NO_LAYOUT,
     )
+
+
+def lake_schema(table: ContractedTable) -> pa.Schema:
+    """The table's columns: the contract's, and in `mode: snapshot` when each version is valid."""
+    rules = rules_of(table)
+    if rules is None or not rules.keeps_versions:
+        return table.schema
+    return pa.schema([*table.schema, *VERSION_FIELDS])
 
 
 def quarantine_definition(table: ContractedTable) -> TableDefinition:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import IO, Any, cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.io import InputStream, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import schema_to_pyarrow
@@ -18,6 +22,7 @@ from quality_platform.errors import StorageError
 ROW_GROUP_BYTES = 64 * 2**20
 """Arrow bytes that are buffered before a row group is written: the writer's memory bound."""
 
+_FIELD_ID = b"PARQUET:field_id"
 
 BATCH_BYTES = 8 * 2**20
 MOST_BATCH_ROWS = 16384
@@ -25,11 +30,30 @@ MOST_BATCH_ROWS = 16384
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where a data file stands in the layout of its table.
+
+    `partition` has the values of the table's partition spec as Iceberg stores them (days since
+    1970 for a date), in the spec's order, () for a table without partitions. `is_sorted` says that
+    the rows of the file are in the table's sort order.
+    """
+
+    partition: tuple[Any, ...] = ()
+    is_sorted: bool = False
+
+
+@dataclass(frozen=True)
 class StagedFile:
-    """A complete data file that no snapshot refers to yet: its URI and its rows."""
+    """A complete data file that no snapshot refers to yet: its URI and its rows.
+
+    `placement` is None for rows that were not arranged: a partitioned table takes no such file.
+    `nan_counts` has the number of NaN by the field ids of floating columns.
+    """
 
     uri: str
     rows: int
+    placement: Placement | None = None
+    nan_counts: Mapping[int, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass
@@ -37,18 +61,20 @@ class RollingWriter:
     """Writes batches of one table into data files of about `target_bytes` each.
 
     File names begin with `prefix` (load id and attempt), so that what a dead process left behind
-    can be told. Memory is bounded by one row group, whatever the number of rows.
+    can be told. Memory is bounded by one row group, whatever the number of rows. `placement` is
+    that of the files, where all rows are of one: see `layout.placement_of`.
     """
 
     table: Table
     prefix: str
     target_bytes: int = 128 * 2**20
+    placement: Placement | None = None
     staged: list[StagedFile] = field(default_factory=list)
     _buffer: list[pa.RecordBatch] = field(default_factory=list)
     _buffered_bytes: int = 0
     _open: _OpenFile | None = None
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the files, with Iceberg's field ids in the fields' metadata."""
         return schema_to_pyarrow(self.table.schema(), include_field_ids=True)
@@ -69,8 +95,17 @@ class RollingWriter:
             return
         self._buffer.append(batch.cast(self.schema))
         self._buffered_bytes += batch.nbytes
-        if self._buffered_bytes >= ROW_GROUP_BYTES:
+        if self._buffered_bytes >= min(ROW_GROUP_BYTES, self.target_bytes):
             self._flush()
+
+    def begin(self, placement: Placement) -> None:
+        """Finishes the file; rows that are written from now on have another placement.
+
+        Raises:
+            StorageError: the warehouse cannot be written.
+        """
+        self.close()
+        self.placement = placement
 
     def close(self) -> tuple[StagedFile, ...]:
         """Finishes the last file and returns all that were written; no file for no rows.
@@ -101,7 +136,8 @@ class RollingWriter:
             return
         with _storage_errors(self.table):
             if self._open is None:
-                self._open = _OpenFile.at(self.table.io.new_output(self.location), self.schema)
+                output = self.table.io.new_output(self.location)
+                self._open = _OpenFile.at(output, self.schema, self.placement)
             self._open.write(pa.Table.from_batches(self._buffer))
             self._buffer, self._buffered_bytes = [], 0
             if self._open.bytes_written >= self.target_bytes:
@@ -141,6 +177,14 @@ def read_batches(table: Table, file: StagedFile) -> Iterator[pa.RecordBatch]:
         yield from parquet.iter_batches(batch_size=max(1, min(fitting, MOST_BATCH_ROWS)))
 
 
+def footer_of(table: Table, file: StagedFile) -> tuple[pq.FileMetaData, int]:
+    """What the footer of a staged file says, and the file's size in bytes."""
+    with _storage_errors(table):
+        source = table.io.new_input(file.uri)
+        with source.open() as stream:
+            return pq.read_metadata(_as_file(stream)), len(source)
+
+
 def delete_file(table: Table, file: StagedFile) -> None:
     """Deletes a staged file that will never be committed."""
     with _storage_errors(table):
@@ -157,10 +201,12 @@ class _OpenFile:
     uri: str
     stream: OutputStream
     writer: Any
+    placement: Placement | None
     rows: int = 0
+    nan_counts: Counter[int] = field(default_factory=Counter)
 
     @classmethod
-    def at(cls, output: OutputFile, schema: pa.Schema) -> _OpenFile:
+    def at(cls, output: OutputFile, schema: pa.Schema, placement: Placement | None) -> _OpenFile:
         stream = output.create(overwrite=True)
         writer = pq.ParquetWriter(
             _as_file(stream),
@@ -169,7 +215,7 @@ class _OpenFile:
             compression_level=1,
             store_decimal_as_integer=True,
         )
-        return cls(output.location, stream, writer)
+        return cls(output.location, stream, writer, placement)
 
     @property
     def bytes_written(self) -> int:
@@ -178,8 +224,20 @@ class _OpenFile:
     def write(self, table: pa.Table) -> None:
         self.writer.write_table(table, row_group_size=max(1, table.num_rows))
         self.rows += table.num_rows
+        for column, values in zip(table.schema, table.itercolumns(), strict=True):
+            self.nan_counts.update(dict(_nan_counts(column, values)))
 
     def close(self) -> StagedFile:
         self.writer.close()
         self.stream.close()
-        return StagedFile(self.uri, self.rows)
+        return StagedFile(self.uri, self.rows, self.placement, dict(self.nan_counts))
+
+
+def _nan_counts(column: pa.Field[Any], values: pa.ChunkedArray[Any]) -> Iterator[tuple[int, int]]:
+    """The field id and the number of NaN of a floating column, or of those within a struct."""
+    if pa.types.is_floating(column.type):
+        field_id = int((column.metadata or {})[_FIELD_ID])
+        yield field_id, int(np.count_nonzero(pc.is_nan(values).fill_null(False)))
+    elif pa.types.is_struct(column.type):
+        for n, part in enumerate(column.type):
+            yield from _nan_counts(part, pc.struct_field(values, [n]))

@@ -13,6 +13,7 @@ from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Transaction
 
+from quality_platform.config.layout_terms import NO_LAYOUT, TableLayout
 from quality_platform.contracts.versions import Version
 from quality_platform.errors import (
     ConcurrentLoadError,
@@ -22,6 +23,7 @@ from quality_platform.errors import (
     TableSchemaError,
 )
 from quality_platform.lake.catalog import Lake, Table, translated
+from quality_platform.lake.layout_spec import apply_layout
 from quality_platform.lake.position import Position
 from quality_platform.lake.reading import rows_of
 from quality_platform.lake.schema_plan import (
@@ -47,7 +49,7 @@ class TableDefinition:
 
     `properties` are table properties, the contract's version among them; `property_ids` the
     contract's ids of its columns, by name; `locations` where the columns stand in the contract,
-    `location` where the table does.
+    `location` where the table does; `layout` how its files are divided and sorted.
     """
 
     identifier: str
@@ -56,6 +58,7 @@ class TableDefinition:
     property_ids: Mapping[str, str] = field(default_factory=dict)
     locations: Mapping[str, Location] = field(default_factory=dict)
     location: Location | None = None
+    layout: TableLayout = NO_LAYOUT
 
     @property
     def version(self) -> str:
@@ -106,7 +109,7 @@ def ensure_tables(
         ConcurrentLoadError: another run changed one of the tables meanwhile.
     """
     found = _settled(lake, main.identifier, quarantine.identifier)
-    is_new = found[0] is None or not Position.of(found[0].properties).attempts
+    is_new = found[0] is None or not Position.of(found[0].properties).is_of_a_load
     evolutions = [
         _evolution(definition, table, is_new)
         for definition, table in zip((main, quarantine), found, strict=True)
@@ -165,7 +168,11 @@ def _brought_up(lake: Lake, evolution: Evolution) -> Table:
             definition.identifier, definition.schema, definition.properties, location
         )
     with translated(lake), table.transaction() as transaction:
+        if any(step.change is Change.REPLACE for step in evolution.steps):
+            # Columns that go must not be those of a partition or of the sort order any more.
+            apply_layout(transaction, NO_LAYOUT)
         apply_steps(transaction, evolution.steps)
+        apply_layout(transaction, definition.layout)
         wanted = {**definition.properties, **_stored_ids(transaction, definition)}
         changed = {k: v for k, v in wanted.items() if table.properties.get(k) != v}
         if changed:
