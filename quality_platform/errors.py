@@ -6,17 +6,23 @@ QualityPlatformError
 │   ├── ContractError                 QP102  a data contract cannot be used
 │   └── EnvironmentVariableError      QP103  a ${VAR} without a value and without a default
 ├── SourceError                       QP200
-│   ├── SourceNotFoundError           QP201  no file where the configuration says
+│   ├── SourceNotFoundError           QP201  no file or table where the configuration says
 │   ├── EmptySourceError              QP202  a file of zero bytes
-│   ├── HeaderError                   QP203  the header does not fit the contract
+│   ├── HeaderError                   QP203  the source's columns do not fit the contract
 │   ├── MalformedSourceError          QP204  not the declared format, or cut short
-│   └── SourceChangedError            QP205  a file has changed since it was found or ingested
+│   ├── SourceChangedError            QP205  a file has changed since it was found or ingested
+│   ├── SourceUnreachableError        QP206  the source does not answer, or stopped      (transient)
+│   ├── SourceAccessError             QP207  the source refuses the user
+│   └── SourceTimeoutError            QP208  the source took longer than it may          (transient)
 ├── LakeError                         QP300
 │   ├── CatalogUnreachableError       QP301  the Iceberg catalog does not answer         (transient)
+│   ├── CatalogAccessError            QP307  the Iceberg catalog refuses the user or the request
 │   ├── ConcurrentLoadError           QP302  another run published this table meanwhile  (transient)
 │   ├── TableSchemaError              QP303  the table in the lake does not fit the contract
 │   ├── TableNotFoundError            QP304  nothing has been published under this name
-│   └── StorageError                  QP305  the warehouse cannot be read or written     (transient)
+│   ├── StorageError                  QP305  the warehouse cannot be read or written     (transient)
+│   │   └── StorageAccessError        QP308  the warehouse refuses the user, or there is none
+│   └── RollbackError                 QP306  a table cannot go back to that state
 ├── CheckError                        QP400
 │   ├── PredicateError                QP401  a SQL predicate that is not allowed or cannot be parsed
 │   └── EngineError                   QP402  DuckDB, Great Expectations or Soda failed to run
@@ -159,7 +165,7 @@ class SourceError(QualityPlatformError):
 
 
 class SourceNotFoundError(SourceError):
-    """There is no file where the configuration says."""
+    """There is no file or table where the configuration says."""
 
     code = "QP201"
 
@@ -171,7 +177,7 @@ class EmptySourceError(SourceError):
 
 
 class HeaderError(SourceError):
-    """The header of a file does not fit the contract."""
+    """The columns of a source do not fit the contract: names, or types that can never fit."""
 
     code = "QP203"
 
@@ -188,6 +194,26 @@ class SourceChangedError(SourceError):
     code = "QP205"
 
 
+class SourceUnreachableError(SourceError):
+    """A source does not answer, or stopped in the middle."""
+
+    code = "QP206"
+    transient = True
+
+
+class SourceAccessError(SourceError):
+    """A source refuses the user: wrong password, or a right is missing."""
+
+    code = "QP207"
+
+
+class SourceTimeoutError(SourceError):
+    """A source took longer than it may."""
+
+    code = "QP208"
+    transient = True
+
+
 class LakeError(QualityPlatformError):
     """The lake refused or failed."""
 
@@ -199,6 +225,12 @@ class CatalogUnreachableError(LakeError):
 
     code = "QP301"
     transient = True
+
+
+class CatalogAccessError(LakeError):
+    """The Iceberg catalog refuses the user or the request, or has no such warehouse."""
+
+    code = "QP307"
 
 
 class ConcurrentLoadError(LakeError):
@@ -225,6 +257,19 @@ class StorageError(LakeError):
 
     code = "QP305"
     transient = True
+
+
+class StorageAccessError(StorageError):
+    """The warehouse refuses the user, or there is no such warehouse."""
+
+    code = "QP308"
+    transient = False
+
+
+class RollbackError(LakeError):
+    """A table cannot go back to the state that was asked for."""
+
+    code = "QP306"
 
 
 class CheckError(QualityPlatformError):

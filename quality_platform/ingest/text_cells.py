@@ -27,13 +27,13 @@ def converted(raw: pa.Array[Any], field: pa.Field[Any]) -> tuple[pa.Array[Any], 
     try:
         return cast(raw), []
     except _NOT_CONVERTED:
-        bad = list(_failing(raw, 0, cast))
+        bad = list(failing(raw, 0, cast))
     keep = pc.invert(pc.is_in(pa.array(range(len(raw))), value_set=pa.array(bad, pa.int64())))
     return cast(pc.if_else(keep, raw, pa.scalar(None, raw.type))), bad
 
 
-def _failing(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
-    """Finds the cells that make a conversion fail, by halving."""
+def failing(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
+    """Finds the cells that make a conversion fail, by halving; the first cell is number `start`."""
     try:
         cast(raw)
     except _NOT_CONVERTED:
@@ -41,8 +41,8 @@ def _failing(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
             yield start
             return
         middle = len(raw) // 2
-        yield from _failing(raw[:middle], start, cast)
-        yield from _failing(raw[middle:], start + middle, cast)
+        yield from failing(raw[:middle], start, cast)
+        yield from failing(raw[middle:], start + middle, cast)
 
 
 def _caster(field: pa.Field[Any]) -> Cast:
@@ -60,7 +60,7 @@ def _caster(field: pa.Field[Any]) -> Cast:
         if form is not None:
             text = iso_texts(text, form)
         if zone:
-            return _in_range(with_default_zone(text, zone))
+            return in_range(with_default_zone(text, zone))
         return _cast(text, target)
 
     return cast
@@ -89,7 +89,7 @@ def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
     cast = text.cast(target)
     if pa.types.is_floating(target):
         _refuse_unwritten(text, cast)
-    return _in_range(cast) if pa.types.is_temporal(target) else cast
+    return in_range(cast) if pa.types.is_temporal(target) else cast
 
 
 def _decimal_pattern(precision: int, scale: int) -> str:
@@ -113,23 +113,39 @@ def _refuse_unwritten(text: pa.Array[Any], cast: pa.Array[Any]) -> None:
 
 
 _FIRST_DAY, _LAST_DAY = date.min.toordinal(), date.max.toordinal()
+_DAY = 86_400_000_000
+"""In microseconds."""
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def _in_range(cast: pa.Array[Any]) -> pa.Array[Any]:
-    """The dates or timestamps, if all of them are of the calendar.
+def in_range(cast: pa.Array[Any]) -> pa.Array[Any]:
+    """The dates, timestamps or times, if all of them are of the calendar and the clock.
 
     What is beyond the calendar of Python could be written, but never be shown to anybody.
+
+    Raises:
+        pyarrow.ArrowInvalid: one of them is not.
     """
+    if pa.types.is_time(cast.type):
+        return _of_one_day(cast)
     is_date = pa.types.is_date(cast.type)
     counts = pc.min_max(cast.view(pa.int32() if is_date else pa.int64()))
     first, last = counts["min"].as_py(), counts["max"].as_py()
-    a_day = 1 if is_date else 86_400_000_000
+    a_day = 1 if is_date else _DAY
     if first is None:
         return cast
     if first // a_day + _EPOCH < _FIRST_DAY or last // a_day + _EPOCH > _LAST_DAY:
         raise pa.ArrowInvalid("a day beyond the calendar")
     return cast
+
+
+def _of_one_day(times: pa.Array[Any]) -> pa.Array[Any]:
+    """Arrow holds 24:00:00 as well, which no other tool reads."""
+    counts = pc.min_max(times.view(pa.int64()))
+    first, last = counts["min"].as_py(), counts["max"].as_py()
+    if first is not None and (first < 0 or last >= _DAY):
+        raise pa.ArrowInvalid("a time beyond the clock")
+    return times
 
 
 _SHOWN = 200

@@ -9,61 +9,25 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    NoSuchModuleError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import SQLAlchemyError
 
-from quality_platform.config.base_models import seconds
 from quality_platform.config.source_models import ConnectionConfig, SqlSourceConfig
-from quality_platform.errors import (
-    RunnerFileError,
-    SourceAccessError,
-    SourceError,
-    SourceNotFoundError,
-    SourceUnreachableError,
-)
+from quality_platform.errors import RunnerFileError
+from quality_platform.sources.alchemy_engine import engine_of, prepare, read_exactly
+from quality_platform.sources.alchemy_errors import NO_SUCH, STOPPED, UNREACHABLE, telling
 from quality_platform.sources.incremental import CursorRange, CursorValue
+from quality_platform.sources.protocol import RejectedRecord
 from quality_platform.sources.python_values import text_columns
-from quality_platform.sources.sql_errors import DatabasePlace, Failure
+from quality_platform.sources.sql_errors import DatabasePlace
 from quality_platform.sources.sql_text import split_name
 
-FETCH_ROWS = 2000
-"""Rows that a batch has; the server is asked for so many at a time."""
+FIRST_ROWS, MOST_ROWS = 10, 10_000
+"""Rows of the first batch, and the most that one has."""
+BATCH_BYTES = 8_000_000
+"""What a batch is to have in Arrow, by the rows before it."""
 
-_UNREACHABLE = Failure(
-    SourceUnreachableError,
-    "the database does not answer",
-    "run it again once it is up, or correct the connection's url",
-)
-_NOT_ALLOWED = Failure(
-    SourceAccessError,
-    "the database refuses the user",
-    "correct user, password and rights of the connection",
-)
-_NO_SUCH = Failure(
-    SourceNotFoundError,
-    "the table or query cannot be read",
-    "correct `table` or `query`, and the rights of the connection's user",
-)
-_STOPPED = Failure(
-    SourceUnreachableError,
-    "the reading was stopped; nothing of what was read is published",
-    "run it again once the database is up",
-)
-_DENIED = ("password", "authentication", "access denied", "not authorized", "permission")
-_CONNECT_TIMEOUTS = {
-    "postgresql": "connect_timeout",
-    "mysql": "connect_timeout",
-    "sqlite": "timeout",
-}
-_STATEMENT_TIMEOUTS = {
-    "postgresql": "SET statement_timeout = {ms}",
-    "mariadb": "SET max_statement_time = {s}",
-    "mysql": "SET max_execution_time = {ms}",
-}
+_BYTE_ORDER = {"sqlite": "BINARY", "postgresql": "C"}
+"""The collation, by dialect, that orders texts as Python does, where the position is compared."""
 
 
 @dataclass
@@ -74,61 +38,82 @@ class AlchemySession:
     relation: sa.FromClause
     place: DatabasePlace
 
+    @property
+    def orders_texts(self) -> bool:
+        """Whether texts are compared byte by byte, as the position is."""
+        return self.connection.dialect.name in _BYTE_ORDER
+
     def names(self) -> list[str]:
         """The names of the relation's columns."""
-        with self._telling(_NO_SUCH, shown=True):
-            result = self.connection.execute(
-                sa.select(sa.text("*")).select_from(self.relation).limit(0)
-            )
+        everything = sa.select(sa.text("*")).select_from(self.relation).limit(0)
+        with telling(self.place, NO_SUCH, shown=True):
+            result = self.connection.execute(everything)
             names = list(result.keys())
             result.close()
             return names
 
-    def greatest(self, column: str) -> tuple[Any, bool]:
+    def greatest(self, column: str, *, is_text: bool) -> tuple[Any, bool]:
         """The column's greatest value, and whether there are rows without one."""
-        found = _column(column)
-        with self._telling(_NO_SUCH, shown=True):
-            row = self.connection.execute(
-                sa.select(sa.func.max(found), sa.func.count(), sa.func.count(found)).select_from(
-                    self.relation
-                )
-            ).one()
+        found = self._compared(column, is_text=is_text)
+        statement = sa.select(sa.func.max(found), sa.func.count(), sa.func.count(found))
+        with telling(self.place, STOPPED):
+            row = self.connection.execute(statement.select_from(self.relation)).one()
         return row[0], row[1] > row[2]
 
     def stream(
         self, schema: pa.Schema, within: CursorRange | None, missing: Sequence[str] = ()
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Iterator[tuple[pa.RecordBatch, tuple[RejectedRecord, ...]]]:
         """The columns of the schema, as text; NULL where `missing`.
 
         Raises:
             SourceError: the database stopped, also after rows were given.
         """
         columns = [
-            sa.null().label(name) if name in missing else _column(name) for name in schema.names
+            sa.null().label(name) if name in missing else self._column(name)
+            for name in schema.names
         ]
         statement = sa.select(*columns).select_from(self.relation)
         if within is not None:
-            statement = statement.where(_condition(within))
-        with self._telling(_STOPPED):
+            statement = statement.where(self._condition(within))
+        with telling(self.place, STOPPED):
+            read_exactly(self.connection)
             rows = self.connection.execution_options(
-                stream_results=True, max_row_buffer=FETCH_ROWS
+                stream_results=True, max_row_buffer=MOST_ROWS
             ).execute(statement)
             try:
-                for part in rows.partitions(FETCH_ROWS):
-                    yield text_columns(part, schema)
+                yield from _batches(rows, schema)
             finally:
                 rows.close()
 
-    @contextmanager
-    def _telling(self, failure: Failure, *, shown: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            lost = _STOPPED if error.connection_invalidated else failure
-            # Only a statement that reads no row can be told of without telling what is in a row.
-            raise self.place.error(lost, str(error.orig) if shown else "") from None
-        except SQLAlchemyError as error:
-            raise self.place.error(Failure(SourceError, _named(error))) from None
+    def _column(self, name: str) -> sa.ColumnClause[Any]:
+        return sa.column(quoted(name, self.connection.dialect))
+
+    def _compared(self, name: str, *, is_text: bool) -> sa.ColumnElement[Any]:
+        column = self._column(name)
+        collation = _BYTE_ORDER.get(self.connection.dialect.name)
+        return sa.collate(column, collation) if is_text and collation else column
+
+    def _condition(self, within: CursorRange) -> sa.ColumnElement[bool]:
+        bounds = (within.after, within.first, within.up_to, within.before)
+        is_text = any(isinstance(value, str) for value in bounds)
+        column = self._compared(within.column, is_text=is_text)
+        compared: tuple[tuple[CursorValue | None, Any], ...] = tuple(
+            zip(bounds, (column.__gt__, column.__ge__, column.__le__, column.__lt__), strict=True)
+        )
+        inside = sa.and_(sa.true(), *(is_so(value) for value, is_so in compared if value is not None))
+        return sa.or_(inside, self._column(within.column).is_(None)) if within.nulls else inside
+
+
+def _batches(
+    rows: sa.CursorResult[Any], schema: pa.Schema
+) -> Iterator[tuple[pa.RecordBatch, tuple[RejectedRecord, ...]]]:
+    """Batches that are bounded by what the rows before needed."""
+    count = FIRST_ROWS
+    while part := rows.fetchmany(count):
+        batch, rejects = text_columns(part, schema)
+        yield batch, rejects
+        fitting = BATCH_BYTES * len(part) // max(batch.nbytes, 1)
+        count = max(1, min(fitting, count * 10, MOST_ROWS))
 
 
 @contextmanager
@@ -142,68 +127,35 @@ def alchemy_session(
         SourceUnreachableError: the database does not answer.
         SourceAccessError: it refuses the user.
     """
-    engine = _engine(connection, place)
-    try:
+    engine = engine_of(connection, place)
+    relation = relation_of(config, place, engine.dialect)
+    with telling(place, UNREACHABLE):
         opened = engine.connect()
-    except DBAPIError as error:
-        text = str(error.orig)
-        denied = any(word in text.casefold() for word in _DENIED)
-        raise place.error(_NOT_ALLOWED if denied else _UNREACHABLE, text) from None
     try:
-        _prepare(opened, connection)
-        yield AlchemySession(opened, _relation(config, place), place)
+        with telling(place, UNREACHABLE):
+            prepare(opened, connection)
+        yield AlchemySession(opened, relation, place)
     finally:
         with suppress(SQLAlchemyError):
             opened.close()
         engine.dispose()
 
 
-def _engine(connection: ConnectionConfig, place: DatabasePlace) -> sa.Engine:
-    try:
-        url = sa.make_url(connection.url.get_secret_value())
-        option = _CONNECT_TIMEOUTS.get(url.get_backend_name().replace("mariadb", "mysql"))
-        arguments = {option: seconds(connection.connect_timeout)} if option else {}
-        # Rows hold what people are; SQLAlchemy's messages would show them.
-        return sa.create_engine(
-            url, poolclass=sa.NullPool, connect_args=arguments, hide_parameters=True
-        )
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise RunnerFileError(
-            f"the URL cannot be used ({type(error).__name__})",
-            location=place.location,
-            field=f"connections.{place.connection}.url",
-            allowed="a URL of SQLAlchemy whose driver is installed, or adbc+DRIVER:URI",
-            action="correct it, or install the driver that it names",
-        ) from None
+def relation_of(config: SqlSourceConfig, place: DatabasePlace, dialect: sa.Dialect) -> sa.FromClause:
+    """The table, or the query as a subquery.
 
-
-def _prepare(opened: sa.Connection, connection: ConnectionConfig) -> None:
-    limit = seconds(connection.statement_timeout)
-    dialect = opened.dialect
-    name = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
-    if name in _STATEMENT_TIMEOUTS:
-        opened.execute(sa.text(_STATEMENT_TIMEOUTS[name].format(s=limit, ms=limit * 1000)))
-    if dialect.driver == "psycopg2":
-        _keep_json_as_text(opened)
-
-
-def _keep_json_as_text(opened: sa.Connection) -> None:
-    """Python's reading of JSON would round its numbers."""
-    from psycopg2.extras import register_default_json, register_default_jsonb
-
-    driver = opened.connection.dbapi_connection
-    for register in (register_default_json, register_default_jsonb):
-        register(driver, loads=str)
-
-
-def _relation(config: SqlSourceConfig, place: DatabasePlace) -> sa.FromClause:
+    Raises:
+        RunnerFileError: the table's name is none.
+    """
     if config.query is not None:
-        # A colon would begin a parameter.
-        query = sa.text(config.query.rstrip().rstrip(";").replace(":", "\\:"))
+        # A colon would begin a parameter; a comment at the end would take the bracket with it.
+        query = sa.text(config.query.rstrip().rstrip(";").replace(":", "\\:") + "\n")
         return query.columns().subquery("source")
     assert config.table is not None
     try:
         *schema, name = split_name(config.table)
+        if len(schema) > 1:
+            raise ValueError("a name has no more than two parts")
     except ValueError as error:
         raise RunnerFileError(
             str(error),
@@ -211,30 +163,15 @@ def _relation(config: SqlSourceConfig, place: DatabasePlace) -> sa.FromClause:
             field=f"{place.field}.table",
             received=config.table,
             allowed="table, schema.table",
+            action="write a `query` for what lies in another catalog",
         ) from None
-    within = ".".join(schema) or None
-    return sa.table(_quoted(name), schema=_quoted(within) if within else None)
+    within = quoted(schema[0], dialect) if schema else None
+    return sa.table(quoted(name, dialect), schema=within)
 
 
-def _quoted(name: str) -> str:
-    return sa.sql.quoted_name(name, quote=True)
+def quoted(name: str, dialect: sa.Dialect) -> str:
+    """The name as it stands, quoted.
 
-
-def _column(name: str) -> sa.ColumnClause[Any]:
-    return sa.column(_quoted(name))
-
-
-def _condition(within: CursorRange) -> sa.ColumnElement[bool]:
-    column = _column(within.column)
-    bounds: tuple[tuple[CursorValue | None, Any], ...] = (
-        (within.after, column.__gt__),
-        (within.first, column.__ge__),
-        (within.up_to, column.__le__),
-        (within.before, column.__lt__),
-    )
-    inside = sa.and_(sa.true(), *(compare(value) for value, compare in bounds if value is not None))
-    return sa.or_(inside, column.is_(None)) if within.nulls else inside
-
-
-def _named(error: SQLAlchemyError) -> str:
-    return f"the statement cannot be made ({type(error).__name__})"
+    Oracle and its kin say `orders` where they mean ORDERS; there SQLAlchemy knows when to quote.
+    """
+    return sa.sql.quoted_name(name, quote=None if dialect.requires_name_normalize else True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from quality_platform.errors import (
     Location,
@@ -180,7 +180,8 @@ def open_version(file: SourceFile, *, read_ahead: bool = True) -> Iterator[Binar
     if file.storage is not None:
         with file.storage.opened(file.path) as stream:
             _require_unchanged(file, file.storage.now(file.path))
-            yield io.BufferedReader(stream, _REQUEST_BYTES) if read_ahead else stream
+            raw = cast("io.RawIOBase", stream)
+            yield io.BufferedReader(raw, _REQUEST_BYTES) if read_ahead else stream
             _require_unchanged(file, file.storage.now(file.path))
         return
     try:

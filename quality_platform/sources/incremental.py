@@ -109,7 +109,7 @@ def _require_units(
     is_time = pa.types.is_timestamp(cursor.type) or pa.types.is_date(cursor.type)
     is_number = pa.types.is_integer(cursor.type) or pa.types.is_decimal(cursor.type)
     wrong = {
-        "lookback": _amount(incremental.lookback)
+        "lookback": lookback_amount(incremental.lookback)
         and not (is_time if isinstance(incremental.lookback, str) else is_number),
         "lag": seconds(incremental.lag) and not is_time,
     }
@@ -160,7 +160,7 @@ def cursor_range(
     after = parsed(after_text, column, context) if after_text else None
     end_now = _safe_end(greatest, settled, now, config)
     is_open = merges and not seconds(config.lag)
-    reads_again = nulls or (merges and bool(_amount(config.lookback)))
+    reads_again = nulls or (merges and bool(lookback_amount(config.lookback)))
     last = greatest if is_open else end_now
     if not (reads_again or wanted.full_refresh or _is_after(last, after)):
         return None
@@ -268,19 +268,20 @@ def _safe_end(
         # Times without a zone may be ahead of the clock; only the lag says that they are in UTC.
         if greatest.tzinfo or seconds(config.lag):
             limits.append(limit if greatest.tzinfo else limit.replace(tzinfo=None))
-    elif isinstance(greatest, date) and not _amount(config.lookback):
+    elif isinstance(greatest, date) and not lookback_amount(config.lookback):
         # More rows of this day will come.
         limits.append(limit.date() - timedelta(days=1))
     earliest: CursorValue = min(limits)
     return earliest
 
 
-def _amount(lookback: str | int) -> int:
+def lookback_amount(lookback: str | int) -> int:
+    """How far a `lookback` reaches: in seconds for times, in the cursor's own units for numbers."""
     return seconds(lookback) if isinstance(lookback, str) else lookback
 
 
 def _looking_back(after: CursorValue, config: IncrementalConfig) -> CursorValue | None:
-    amount = _amount(config.lookback)
+    amount = lookback_amount(config.lookback)
     try:
         if isinstance(after, datetime):
             return after - timedelta(seconds=amount)

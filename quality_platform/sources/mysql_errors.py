@@ -87,6 +87,9 @@ _BY_CODE: dict[int, Failure] = {
     1227: _NO_RIGHT,
     1290: _WRITES,
     1317: LOST,
+    1412: Failure(
+        SourceUnreachableError, "the table was changed while it was read", "run it again"
+    ),
     1345: _NO_RIGHT,
     1356: Failure(
         SourceNotFoundError, "the view refers to what is gone", "mend the view at the server"
@@ -107,19 +110,28 @@ _TYPE = re.compile(r"not implemented: (MYSQL_TYPE_[A-Z0-9_]+)")
 _CONNECTING = re.compile(r"Could not connect|timed out waiting for connection|lookup address")
 _BROKEN = re.compile(r"IoError|DriverError|CodecError|Broken pipe|reset by peer|UnexpectedEof")
 _URL = re.compile(r"URL|url")
+_NO_ROOM = re.compile(r"\[Errno (28|122)\]")
+
+
+def of_number(code: int) -> Failure | None:
+    """What went wrong by the server's number of it; None where the number tells nothing."""
+    return _BY_CODE.get(code)
 
 
 def driver_error(text: str, place: DatabasePlace) -> SourceError:
     """The error that a text of the driver tells; only names of it are shown."""
     if found := _CODE.search(text):
         code, said = int(found[1]), found[2].rstrip(" })")
-        if failure := _BY_CODE.get(code):
+        if failure := of_number(code):
             return place.error(failure, said)
         return place.error(Failure(SourceError, f"the server refuses it with error {code}"))
     if unknown := _TYPE.search(text):
         message = f"the query has a column of the type {unknown[1].removeprefix('MYSQL_TYPE_')}"
         action = "cast it: to text with CAST(... AS CHAR), geometry with ST_AsBinary(...)"
         return place.error(Failure(SourceError, message, action))
+    if _NO_ROOM.search(text):
+        message = "the platform's home has no room left for the rows that are read"
+        return place.error(Failure(SourceError, message, "make room in QUALITY_PLATFORM_HOME"))
     if _CONNECTING.search(text):
         return place.error(UNREACHABLE)
     if _BROKEN.search(text):

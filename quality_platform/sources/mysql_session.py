@@ -36,6 +36,7 @@ _GRACE_SECONDS = 15.0
 _CHUNK = 65_536
 # The pool of connectorx logs what went wrong, and then tries again for half a minute.
 _REFUSED = re.compile(r"ERROR r2d2\] ([^\n]+)\n")
+_PROCESS = "quality_platform.sources.mysql_process"
 _SCHEMES = ("mysql", "mariadb")
 
 
@@ -57,8 +58,9 @@ class MySqlSession:
     def __enter__(self) -> MySqlSession:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=self._folder)
+        # Without -P, a file in the working directory could stand for a module.
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
-            [sys.executable, "-m", "quality_platform.sources.mysql_process", str(self._descriptor)],
+            [sys.executable, "-P", "-m", _PROCESS, str(self._descriptor)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,8 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from quality_platform.errors import Location, MalformedSourceError
-
 
 def plain_type(found: pa.DataType) -> pa.DataType:
     """The type without dictionaries, 64-bit offsets and views, also in what it holds."""
@@ -42,42 +40,49 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([_plain_field(field) for field in schema])
 
 
-def plain_batch(batch: pa.RecordBatch, path: str) -> pa.RecordBatch:
+def plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with plain types, sound in all that it says of itself.
 
-    A column of text with bytes that are not UTF-8 comes as bytes.
+    A column of text with bytes that are not UTF-8 comes as bytes. Nothing of the batch may be
+    looked at before: what a damaged file says of its own values leads anywhere in memory.
 
     Raises:
-        MalformedSourceError: the values of a column contradict each other, or text within objects
+        pyarrow.ArrowInvalid: the parts of a column contradict each other, or text within objects
             or arrays is not UTF-8.
     """
-    schema = plain_schema(batch.schema)
     columns = [
-        _sound(_plain(column, field.type), field.name, path)
-        for column, field in zip(batch.columns, schema, strict=True)
+        _plain(_sound(column, name))
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
-    return pa.record_batch(columns, names=schema.names)
+    return pa.record_batch(columns, names=batch.schema.names)
 
 
 def _plain_field(field: pa.Field[Any]) -> pa.Field[Any]:
     return pa.field(field.name, plain_type(field.type), nullable=field.nullable)
 
 
-def _plain(column: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
+def _plain(column: pa.Array[Any]) -> pa.Array[Any]:
+    target = plain_type(column.type)
     return column if column.type == target else column.cast(target)
 
 
-def _sound(column: pa.Array[Any], name: str, path: str) -> pa.Array[Any]:
+_BYTES_OF = {
+    pa.string(): pa.binary(),
+    pa.large_string(): pa.large_binary(),
+    pa.string_view(): pa.binary_view(),
+}
+
+
+def _sound(column: pa.Array[Any], name: str) -> pa.Array[Any]:
     try:
         column.validate(full=True)
     except pa.ArrowInvalid as error:
-        if pa.types.is_string(column.type):
-            return column.view(pa.binary())
-        raise MalformedSourceError(
-            f"the column {name!r} holds what its type cannot hold",
-            location=Location(path),
-            received="text within it that is not UTF-8, or parts that contradict each other",
-            allowed=str(column.type),
-            action="deliver the file again",
+        if column.type in _BYTES_OF:
+            column.validate()
+            found = column.view(_BYTES_OF[column.type])
+            found.validate(full=True)
+            return found
+        raise pa.ArrowInvalid(
+            f"the column {name!r} holds what its type {column.type} cannot hold"
         ) from error
     return column

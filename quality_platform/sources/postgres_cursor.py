@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from quality_platform.config.base_models import seconds
 from quality_platform.config.load_models import IncrementalConfig
 from quality_platform.config.source_models import ConnectionConfig
 from quality_platform.errors import HeaderError, RunnerFileError, SourceError
@@ -19,6 +20,7 @@ from quality_platform.sources.incremental import (
     CursorValue,
     cursor_field,
     cursor_range,
+    lookback_amount,
     parsed,
 )
 from quality_platform.sources.postgres_catalog import Relation
@@ -115,7 +117,7 @@ class PostgresCursor:
 
     @property
     def _looks_back(self) -> bool:
-        return self._incremental.lookback not in (0, "0s")
+        return lookback_amount(self._incremental.lookback) > 0
 
     def _column(self, relation: Relation) -> CatalogColumn:
         column = relation.column(self._incremental.cursor)
@@ -183,7 +185,7 @@ class PostgresCursor:
             RunnerFileError: the server is a standby, or the ids come from a sequence with a cache.
         """
         standby = session.rows("SELECT pg_catalog.pg_is_in_recovery() AS yes")[0]["yes"]
-        if standby and self._incremental.lag == "0s":
+        if standby and not seconds(self._incremental.lag):
             raise self._unsafe("the server is a standby, which does not tell who is writing")
         if relation.oid is None:
             return

@@ -145,6 +145,16 @@ _TELLING_CLASSES = ("42", "3D", "3F")
 """Classes of codes whose text speaks of names; that of others can hold values."""
 
 
+def of_sqlstate(code: str) -> Failure | None:
+    """What went wrong by PostgreSQL's code; None where the code tells nothing."""
+    return next((failure for start, failure in _BY_CODE if code.startswith(start)), None)
+
+
+def of_connecting(text: str) -> Failure | None:
+    """Why no connection was made, by libpq's text; None where it tells nothing."""
+    return next((failure for words, failure in _CONNECTING if words in text), None)
+
+
 @contextmanager
 def connecting(place: DatabasePlace) -> Iterator[None]:
     """Turns what the driver raises while it connects into errors that show nothing of the URL."""
@@ -153,8 +163,7 @@ def connecting(place: DatabasePlace) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        text = str(error)
-        found = next((failure for words, failure in _CONNECTING if words in text), _NO_ANSWER)
+        found = of_connecting(str(error)) or _NO_ANSWER
         # Not even as the cause: the driver's text can have a part of the URL.
         raise place.error(found) from None
 
@@ -179,7 +188,7 @@ def running(place: DatabasePlace, probe: Callable[[], bool]) -> Iterator[None]:
 def _of_code(code: str, text: str, place: DatabasePlace, probe: Callable[[], bool]) -> SourceError:
     if not code:
         return _of_text(text, place, probe)
-    found = next((failure for start, failure in _BY_CODE if code.startswith(start)), _BAD_ROW)
+    found = of_sqlstate(code) or _BAD_ROW
     return place.error(
         found, f"{_telling(text)} ({code})" if code[:2] in _TELLING_CLASSES else code
     )

@@ -15,21 +15,40 @@ from typing import Any
 
 import pyarrow as pa
 
+from quality_platform.sources.protocol import RejectedRecord
+
 _DAY = timedelta(days=1)
 
 
-def text_columns(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+def text_columns(
+    rows: Sequence[Sequence[Any]], schema: pa.Schema
+) -> tuple[pa.RecordBatch, tuple[RejectedRecord, ...]]:
     """The rows as columns of text, or of bytes where the contract's type is bytes.
 
-    `schema` has the contract's types, in the order of the values of a row.
+    Rows with what has no text in UTF-8 are rejected instead. `schema` has the contract's types, in
+    the order of the values of a row.
     """
+    try:
+        return _batch(rows, schema), ()
+    except UnicodeError:
+        reasons = [_reason(row, schema) for row in rows]
+    kept = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
+    rejects = tuple(
+        RejectedRecord(None, _shown(row, schema), reason)
+        for row, reason in zip(rows, reasons, strict=True)
+        if reason
+    )
+    return _batch(kept, schema), rejects
+
+
+def _batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
     arrays = [_column(values, field) for values, field in zip(columns, schema, strict=True)]
     return pa.record_batch(arrays, names=schema.names)
 
 
 def _column(values: Sequence[Any], field: pa.Field[Any]) -> pa.Array[Any]:
-    if pa.types.is_binary(field.type) or pa.types.is_fixed_size_binary(field.type):
+    if pa.types.is_binary(field.type):
         return pa.array([None if v is None else _as_bytes(v) for v in values], pa.binary())
     return pa.array([text_of(value) for value in values], pa.string())
 
@@ -40,11 +59,35 @@ def _as_bytes(value: Any) -> bytes:
     return str(text_of(value)).encode()
 
 
+def _reason(row: Sequence[Any], schema: pa.Schema) -> str:
+    """Why the row has no text; "" where it has one."""
+    found = []
+    for value, field in zip(row, schema, strict=True):
+        try:
+            _column([value], field)
+        except UnicodeError:
+            found.append(f"{field.name}: bytes that are no UTF-8")
+    return "; ".join(found)
+
+
+def _shown(row: Sequence[Any], schema: pa.Schema) -> str:
+    """The row as a JSON object, with backslash escapes for what is no UTF-8."""
+    named = dict(zip(schema.names, row, strict=True))
+    text = json.dumps(named, default=_escaped, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _escaped(value: Any) -> str | None:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    return text_of(value)
+
+
 def text_of(value: Any) -> str | None:
     """The value as a cell of text: numbers with all their digits, times in ISO 8601, None as None.
 
-    Bytes that are no UTF-8 are shown as backslash escapes: no contract's type takes them for its
-    own, but text does.
+    Raises:
+        UnicodeDecodeError: bytes that are no UTF-8.
     """
     match value:
         case None | str():
@@ -58,7 +101,7 @@ def text_of(value: Any) -> str | None:
         case timedelta():
             return _time_of_day(value)
         case bytes() | bytearray() | memoryview():
-            return bytes(value).decode("utf-8", "backslashreplace")
+            return bytes(value).decode()
         case dict() | list() | tuple():
             return json.dumps(value, default=text_of, ensure_ascii=False)
         case _:

@@ -89,9 +89,9 @@ class TypedFile:
             nothing = True
             for batch in reader.batches(list(columns)):
                 nothing = False
-                yield _source_batch(batch, self.file.path)
+                yield _source_batch(batch)
             if nothing:
-                yield _source_batch(_no_rows(reader.schema, columns), self.file.path)
+                yield _source_batch(_no_rows(reader.schema, columns))
 
     @contextmanager
     def _opened(self) -> Iterator[_Reader]:
@@ -121,7 +121,9 @@ class TypedFile:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except pa.ArrowException as error:
+        except pa.ArrowMemoryError:
+            raise
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             self._refuse("the file is damaged or cut short", _first_line(error))
         except OSError as error:
             if error.errno is None:
@@ -175,7 +177,7 @@ class _ParquetReader:
             coarse = self._open("us").iter_batches(batch_size=rows, columns=times)
             found = exact_batches(found, coarse)
         for batch in found:
-            yield batch.select(columns)
+            yield plain_batch(batch.select(columns))
 
     def _rows(self) -> int:
         """How many rows make a batch of bounded size, by what the widest row group says."""
@@ -201,9 +203,7 @@ class _ArrowReader:
 
     def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         for whole in self._whole_batches():
-            # Offsets of a damaged file would have Arrow read beyond its buffers.
-            whole.validate()
-            batch = whole.select(columns)
+            batch = plain_batch(whole.select(columns))
             rows = max(int(BATCH_BYTES // max(batch.nbytes / max(batch.num_rows, 1), 1)), 1)
             for start in range(0, batch.num_rows, min(rows, BATCH_ROWS)):
                 yield batch.slice(start, min(rows, BATCH_ROWS))
@@ -273,13 +273,12 @@ def _nearest(name: str, names: Sequence[str]) -> str:
 
 def _no_rows(schema: pa.Schema, columns: Sequence[str]) -> pa.RecordBatch:
     arrays = [pa.nulls(0, schema.field(name).type) for name in columns]
-    return pa.record_batch(arrays, names=list(columns))
+    return plain_batch(pa.record_batch(arrays, names=list(columns)))
 
 
-def _source_batch(batch: pa.RecordBatch, path: str) -> SourceBatch:
-    columns = plain_batch(batch, path)
-    lines = pa.nulls(columns.num_rows, pa.int64())
-    return SourceBatch(columns, lines, json_rows(columns), text=False)
+def _source_batch(batch: pa.RecordBatch) -> SourceBatch:
+    lines = pa.nulls(batch.num_rows, pa.int64())
+    return SourceBatch(batch, lines, json_rows(batch), text=False)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,48 @@
-"""Leaves out the tests of what this machine has not; scripts/run_tests says so."""
+"""The servers of the tests, one of each for all of them, and what this machine has not.
+
+What is left out here is what scripts/run_tests reports as not run.
+"""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
-collect_ignore_glob = (
-    ["*_postgres.py"] if os.environ.get("QUALITY_PLATFORM_POSTGRES_TESTS") == "off" else []
-)
+import pytest
+from support.mariadb_server import MariaDb, mariadb_server
+from support.postgres_server import postgres_server
+from support.redis_server import redis_server
+
+_TESTS = {
+    "POSTGRES": ["*_postgres.py", "*/test_postgres_*.py"],
+    "MARIADB": ["*/test_mysql_*.py", "*/test_mariadb_*.py"],
+    "REDIS": ["*/test_redis_*.py"],
+}
+
+collect_ignore_glob = [
+    pattern
+    for server, patterns in _TESTS.items()
+    if os.environ.get(f"QUALITY_PLATFORM_{server}_TESTS") == "off"
+    for pattern in patterns
+]
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    """A MariaDB with an empty database, which the tests of a session share."""
+    with mariadb_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL that the tests of a session share, each in its own database."""
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of a Redis that the tests of a session share."""
+    with redis_server() as url:
+        yield url

@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.local_servers import PASSWORD, free_port, named_url, unprivileged
+
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """The URL of a running server (SQLAlchemy's form), gone afterwards with all its data.
+    """The URL of a running server (SQLAlchemy's form); one started here is gone afterwards.
 
     Raises:
         RuntimeError: PostgreSQL is not installed, or does not start.
     """
+    if url := named_url("postgres"):
+        yield url
+        return
     # Not pytest's own folder: nobody but its owner may enter that, and root may not run PostgreSQL.
     folder = Path(tempfile.mkdtemp(prefix="qp-postgres-"))
-    user = _user()
+    user = unprivileged("postgres")
     if user is not None:
         shutil.chown(folder, user)
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     try:
-        _run("initdb", user, "-D", data, "-U", "tester", "--auth=trust", "--encoding=UTF8")
+        _run("initdb", user, "-D", data, *_initial(folder))
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         log = folder / "server.log"
         _run("pg_ctl", user, "-D", data, "-l", log, "-o", options, "-w", "start")
         try:
-            yield f"postgresql+psycopg2://tester:s3cr3t-pw@127.0.0.1:{port}/postgres"
+            yield f"postgresql+psycopg2://tester:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             _run("pg_ctl", user, "-D", data, "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder)
 
 
-def _user() -> str | None:
-    """Whom to be: PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in known else "nobody"
+def _initial(folder: Path) -> list[str]:
+    """Options of a new server: passwords are asked for, as they are anywhere."""
+    secret = folder / "password"
+    secret.write_text(PASSWORD)
+    secret.chmod(0o644)
+    return ["-U", "tester", "--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8"]
 
 
 def _run(program: str, user: str | None, *arguments: object) -> None:
@@ -71,9 +74,3 @@ def _path(program: str) -> str:
     if not found:
         raise RuntimeError(f"{program} is missing: install Debian's package postgresql")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

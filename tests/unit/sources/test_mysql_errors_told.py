@@ -64,5 +64,11 @@ def test_the_servers_text_is_shown_where_it_speaks_of_names() -> None:
     assert "for table `shop`.`orders`" in str(driver_error(text, PLACE))
 
 
+def test_a_full_disk_is_told_as_one() -> None:
+    text = "[Errno 28] No space left on device"
+
+    assert "no room left" in str(driver_error(text, PLACE))
+
+
 def test_a_code_that_is_not_known_is_named() -> None:
     assert "error 1366" in str(driver_error(server(1366, "x"), PLACE))
