@@ -282,6 +282,8 @@ def _run_text(run: dict[str, Any] | None) -> str:
         return "none"
     if run["state"] == "failed":
         return f"failed: {run['message'].splitlines()[0]}"
+    if run["state"] == "rolled_back":
+        return f"rolled back {run['message']}"
     failed = run["checks_failed"] + run["checks_in_error"]
     return (
         f"{run['state']}: {run['checks_passed']} passed, {run['checks_warned']} warned, "

@@ -16,6 +16,7 @@ from quality_platform.cli.lint import lint
 from quality_platform.cli.options import ERROR
 from quality_platform.cli.runs import launch, run
 from quality_platform.cli.tables import quarantine, status
+from quality_platform.cli.upkeep import maintain, rollback, snapshots
 from quality_platform.errors import QualityPlatformError
 from quality_platform.terminal import print_error
 
@@ -25,7 +26,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, launch, lint, check, status, quarantine, docs, diff):
+for command in (
+    run,
+    launch,
+    lint,
+    check,
+    status,
+    quarantine,
+    docs,
+    diff,
+    maintain,
+    snapshots,
+    rollback,
+):
     app.command()(command)
 # Python keeps these words for itself, so that the functions have longer names.
 app.command("import")(import_contract)

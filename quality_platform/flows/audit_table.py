@@ -10,11 +10,12 @@ from quality_platform.errors import TableNotFoundError
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
+from quality_platform.flows.load_changes import UNCONFORMED
+from quality_platform.flows.merge_rules import present_rows, rules_of
 from quality_platform.flows.outcomes import merged
 from quality_platform.flows.platform import Platform
-from quality_platform.flows.publishing import UNCONFORMED
 from quality_platform.flows.samples import Samples, run_sampled
-from quality_platform.lake.commits import attempt_of
+from quality_platform.lake.maintenance.origins import LoadedFiles, complete_loads, loaded_files
 from quality_platform.lake.query import duckdb_session
 from quality_platform.lake.reading import (
     files_of,
@@ -22,9 +23,14 @@ from quality_platform.lake.reading import (
     require_columns,
     snapshot_of,
 )
-from quality_platform.lake.table_files import TableFiles
+from quality_platform.lake.table_files import TableFiles, read_parquet
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.row_rules import ReferenceKeys
+
+_UNTOLD = (
+    "upkeep has put the files of the loads together, and the files that they wrote are gone; "
+    "the gate judged each load when it was read"
+)
 
 
 def audit_table(
@@ -33,7 +39,8 @@ def audit_table(
     """Runs the table's checks (those called `names`, or all) on what is published.
 
     Row rules judge the published rows. Gates judge each load's batch as it was read: its published
-    rows and its quarantined ones.
+    rows and its quarantined ones. Loads that upkeep has put together, and whose own files are gone,
+    are not judged again; where there are no others, gates end as errors.
 
     Raises:
         TableNotFoundError: nothing has been published yet.
@@ -45,10 +52,11 @@ def audit_table(
     if snapshot is None:
         raise TableNotFoundError(f"nothing has been published to {table.identifier} yet")
     require_columns(main, table.schema.names)
-    published = files_of(main, snapshot.snapshot_id)
+    published = present_rows(table, files_of(main, snapshot.snapshot_id))
     audit = _Audit(platform, table, Pins.of(platform, table.references))
     results = [*audit.row_rules(published)]
-    results += merged([audit.gates(good, held) for good, held in audit.loads(published)])
+    loads = audit.loads(published)
+    results += merged([audit.gates(*load) for load in loads]) if loads else audit.untold_gates()
     if isinstance(table, FeatureTable):
         results += drift_results(platform, table)
     return tuple(r for r in results if names is None or r.spec.name in names)
@@ -69,20 +77,46 @@ class _Audit:
         return self._judged(Scope.GATE, good, held)
 
     def loads(self, published: TableFiles) -> list[tuple[TableFiles, TableFiles]]:
-        """Published and quarantined files of every load that has rows in the table.
+        """Published and quarantined files of every load that has rows and can be told.
 
-        A table without rows is a batch without rows.
+        A table without rows is a batch without rows. Where rows take the place of others, what was
+        read cannot be told from what was there: all present rows are one batch.
         """
-        quarantine = self._platform.lake.find_table(self._table.quarantine_identifier)
-        head = snapshot_of(quarantine) if quarantine is not None else None
-        held = TableFiles()
-        if quarantine is not None and head is not None:
-            held = files_of(quarantine, head.snapshot_id)
+        if not published or rules_of(self._table) is not None:
+            return [(published, TableFiles())]
+        lake, table = self._platform.lake, self._table
+        main, quarantine = (
+            lake.table(table.identifier),
+            lake.find_table(table.quarantine_identifier),
+        )
+        good = loaded_files(main, snapshot_of(main))
+        held_files, held = TableFiles(), LoadedFiles({}, {})
+        if quarantine is not None and (head := snapshot_of(quarantine)) is not None:
+            held_files = files_of(quarantine, head.snapshot_id)
+            held = loaded_files(quarantine, head)
+        mixed = self._attempts(held_files.only(held.untold))
         # By attempt: a load that was published twice, with another between, was read twice.
-        by_attempt, held_by_attempt = _by_attempt(published), _by_attempt(held)
-        nothing = TableFiles()
-        batches = [(files, held_by_attempt.get(a, nothing)) for a, files in by_attempt.items()]
-        return batches or [(nothing, nothing)]
+        return [
+            (published.only(good.by_attempt[a]), held_files.only(held.by_attempt.get(a, ())))
+            for a in complete_loads(main, good)
+            if a not in mixed
+        ]
+
+    def _attempts(self, files: TableFiles) -> set[str]:
+        """The attempts that rows of quarantine files are of."""
+        if not files:
+            return set()
+        with duckdb_session(self._platform.engine) as connection:
+            query = f"SELECT DISTINCT _attempt FROM {read_parquet(files)}"
+            return {attempt for (attempt,) in connection.sql(query).fetchall()}
+
+    def untold_gates(self) -> tuple[CheckResult, ...]:
+        """The results of gates where no load can be told from the others any more."""
+        judge = Judge(self._table, 0, Samples(self._table.object, self._platform.sample_rows))
+        gates = [spec for spec in self._table.checks if spec.scope is Scope.GATE]
+        counts = {spec.name: 0 for spec in self._table.checks}
+        results = judge.results(counts, {}, {spec.name: _UNTOLD for spec in gates})
+        return tuple(result for result in results if result.spec.scope is Scope.GATE)
 
     def _judged(
         self, scope: Scope, good: Sequence[str], held: Sequence[str]
@@ -110,10 +144,3 @@ class _Audit:
 
 def _belongs(spec: CheckSpec, scope: Scope) -> bool:
     return spec.scope is scope
-
-
-def _by_attempt(files: TableFiles) -> dict[str, TableFiles]:
-    grouped: dict[str, list[str]] = {}
-    for file in sorted(files):
-        grouped.setdefault(attempt_of(file), []).append(file)
-    return {attempt: files.only(paths) for attempt, paths in grouped.items()}

@@ -44,6 +44,11 @@ _RUNS_FIELDS: list[pa.Field[Any]] = [
     pa.field("checks_in_error", pa.int64(), nullable=False),
     pa.field("snapshot_id", pa.int64()),
     pa.field("message", pa.string()),
+    # Tables that are older than these columns get them with the next run.
+    pa.field("rows_updated", pa.int64()),
+    pa.field("rows_unchanged", pa.int64()),
+    pa.field("rows_superseded", pa.int64()),
+    pa.field("rows_deleted", pa.int64()),
 ]
 RUNS_SCHEMA = pa.schema(_RUNS_FIELDS)
 
@@ -67,7 +72,10 @@ CHECK_RESULTS_SCHEMA = pa.schema(_CHECK_RESULTS_FIELDS)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run of one table; `state` is published, blocked, materialized or failed."""
+    """One run of one table.
+
+    `state` is published, blocked, materialized, failed or rolled_back.
+    """
 
     table: str
     run_id: str
@@ -83,6 +91,10 @@ class RunRecord:
     checks_in_error: int = 0
     snapshot_id: int | None = None
     message: str = ""
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_superseded: int = 0
+    rows_deleted: int = 0
 
 
 def record_run(lake: Lake, run: RunRecord, results: Sequence[CheckResult] = ()) -> None:

@@ -6,22 +6,30 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.io.pyarrow import parquet_file_to_data_file
+from pyiceberg.exceptions import ValidationException
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update.snapshot import UpdateSnapshot
 
-from quality_platform.errors import AccountingError
+from quality_platform.errors import AccountingError, ConcurrentLoadError
 from quality_platform.lake.catalog import Lake, translated
 from quality_platform.lake.data_files import StagedFile
-from quality_platform.lake.position import Position
+from quality_platform.lake.file_entries import data_file_of
+from quality_platform.lake.merging import Rewritten
+from quality_platform.lake.position import PROPERTY, Position
+from quality_platform.lake.position_history import undo_summary
 from quality_platform.lake.reading import summary_of
 
 LOAD_ID = "quality-platform.load-id"
 ATTEMPT = "quality-platform.attempt"
 ROWS_READ = "quality-platform.rows-read"
 ROWS_QUARANTINED = "quality-platform.rows-quarantined"
+MAINTENANCE = "quality-platform.maintenance"
+"""Summary property of snapshots that upkeep made: `compaction` or `retention`."""
+
+COMPACTED = "compacted"
+"""What the names of data files begin with that hold the rows of several attempts."""
 
 
 def publish(
@@ -31,21 +39,91 @@ def publish(
     position: Position,
     summary: Mapping[str, str],
     *,
-    replace: bool = False,
+    replace: bool | Collection[str] = False,
 ) -> Snapshot:
     """Makes the files the newest of `main`, together with the position; returns the snapshot.
 
-    Compare-and-swap on `main` as `table` saw it. With `replace`, the files take the place of all
-    that `main` held.
+    Compare-and-swap on `main` as `table` saw it; snapshots that upkeep made since then are no
+    obstacle. With `replace`, the files take the place of all that `main` held, or of the data
+    files of these URIs.
 
     Raises:
         ConcurrentLoadError: `main` has moved since `table` was loaded; nothing was committed.
     """
-    with translated(lake), table.transaction() as transaction:
-        transaction.set_properties(position.as_properties())
-        update = transaction.update_snapshot(snapshot_properties=dict(summary))
-        _apply(update, table, files, _live_files(table) if replace else ())
-    return _head(table)
+    told = {**summary, **undo_summary(Position.of(table.properties), position)}
+    while True:
+        seen = (table.metadata.current_snapshot_id, table.properties.get(PROPERTY))
+        try:
+            with translated(lake), table.transaction() as transaction:
+                transaction.set_properties(position.as_properties())
+                update = transaction.update_snapshot(snapshot_properties=told)
+                gone = _replaced(table, replace)
+                _apply(update, table, files, gone)
+            return _head(table)
+        except ConcurrentLoadError:
+            if not _only_maintained_since(lake, table, *seen):
+                raise
+
+
+def _only_maintained_since(
+    lake: Lake, table: Table, snapshot_id: int | None, position: str | None
+) -> bool:
+    """Looks at the table again: whether all that has happened since is upkeep, but something has.
+
+    Upkeep changes neither what was loaded nor, but for rows that are too old, the rows.
+    """
+    with translated(lake):
+        table.refresh()
+    newer = table.current_snapshot()
+    moved = newer is not None and newer.snapshot_id != snapshot_id
+    while newer is not None and newer.snapshot_id != snapshot_id:
+        if MAINTENANCE not in summary_of(newer):
+            return False
+        newer = table.snapshot_by_id(newer.parent_snapshot_id or -1)
+    return newer is not None and moved and table.properties.get(PROPERTY) == position
+
+
+def swap(
+    lake: Lake,
+    table: Table,
+    removed: Sequence[DataFile],
+    added: Sequence[StagedFile],
+    summary: Mapping[str, str],
+) -> Snapshot:
+    """Puts files in the place of others; the position stays as it is. Returns the snapshot.
+
+    What was committed meanwhile is no obstacle as long as the removed files are still there, and
+    the table's columns and layout are the same.
+
+    Raises:
+        ConcurrentLoadError: they are not; nothing was committed.
+    """
+    shape = _shape(table)
+    while True:
+        seen = table.metadata_location
+        try:
+            with translated(lake), table.transaction() as transaction:
+                update = transaction.update_snapshot(snapshot_properties=dict(summary))
+                _apply(update, table, added, removed)
+            return _head(table)
+        except (ConcurrentLoadError, ValidationException) as error:
+            with translated(lake):
+                table.refresh()
+            gone = {file.file_path for file in removed} - {f.file_path for f in _live_files(table)}
+            if gone or _shape(table) != shape or table.metadata_location == seen:
+                raise ConcurrentLoadError(
+                    "another run changed the same files meanwhile; nothing of this one was done",
+                    action="try again later",
+                ) from error
+
+
+def _shape(table: Table) -> tuple[int, int, int]:
+    metadata = table.metadata
+    return (
+        metadata.current_schema_id,
+        metadata.default_spec_id,
+        metadata.default_sort_order_id,
+    )
 
 
 def append(
@@ -68,12 +146,12 @@ def stage_on_branch(
     files: Sequence[StagedFile],
     summary: Mapping[str, str],
     *,
-    replace: bool = False,
+    replace: bool | Collection[str] = False,
 ) -> int:
     """Puts the files on a branch that starts at `main`, for inspection; returns the snapshot id.
 
-    The branch holds what `main` would have held had the files been published, with `replace` in
-    place of all that it holds now. A branch of the same name is replaced.
+    The branch holds what `main` would have held had the files been published; `replace` is as in
+    `publish`. A branch of the same name is replaced.
 
     Raises:
         ConcurrentLoadError: another run committed to the table at the same moment.
@@ -86,7 +164,8 @@ def stage_on_branch(
         table.manage_snapshots().create_branch(_head(table).snapshot_id, branch).commit()
         with table.transaction() as transaction:
             update = transaction.update_snapshot(branch=branch, snapshot_properties=dict(summary))
-            _apply(update, table, files, _live_files(table) if replace else ())
+            gone = _replaced(table, replace)
+            _apply(update, table, files, gone)
     head = table.snapshot_by_name(branch)
     assert head is not None
     return int(head.snapshot_id)
@@ -125,7 +204,21 @@ def drop_uncommitted_attempts(lake: Lake, table: Table, quarantine: Table) -> in
 
 
 def _uncommitted(quarantine: Table, committed: Collection[str]) -> list[DataFile]:
-    return [f for f in _live_files(quarantine) if attempt_of(f.file_path) not in committed]
+    """Files of one attempt that is not committed.
+
+    All attempts of a file that was put together were committed once: what a rollback has undone
+    since then is told by the rows (`of_attempts`).
+    """
+    return [
+        file
+        for file in _live_files(quarantine)
+        if not is_compacted(file.file_path) and attempt_of(file.file_path) not in committed
+    ]
+
+
+def is_compacted(uri: str) -> bool:
+    """Whether a data file may hold rows of several attempts."""
+    return uri.rpartition("/")[2].startswith(f"{COMPACTED}-")
 
 
 def attempt_of(uri: str) -> str:
@@ -140,18 +233,35 @@ def of_attempts(batch: pa.RecordBatch, committed: Collection[str]) -> pa.RecordB
     return batch.filter(known)
 
 
+def row_counts(counts: Mapping[str, int]) -> dict[str, str]:
+    """Summary properties that tell what became of rows, by a word for each; none for zero."""
+    return {f"quality-platform.rows-{word}": str(n) for word, n in counts.items() if n}
+
+
 def assert_accounted(
-    rows_read: int, published: Snapshot | None, quarantined: Snapshot | None
+    rows_read: int,
+    published: Snapshot | None,
+    quarantined: Snapshot | None,
+    rewrite: Rewritten | None = None,
 ) -> None:
     """Checks by the snapshots' own counts that every row read is in exactly one of the two.
+
+    `rows_read` are the rows that must be; `rewrite` what the published snapshot wrote anew.
 
     Raises:
         AccountingError: the counts differ.
     """
     main, held = _added_records(published), _added_records(quarantined)
-    if rows_read != main + held:
+    kept, removed = (rewrite.kept, rewrite.rows) if rewrite else (0, 0)
+    if rows_read != main - kept + held:
         raise AccountingError(
-            f"{rows_read} rows were read, but {main} published and {held} quarantined",
+            f"{rows_read} rows were read, but {main - kept} published and {held} quarantined",
+            action="keep the run's logs and report this: it is a defect of the platform",
+        )
+    gone = int(summary_of(published).get("deleted-records", 0)) if published else 0
+    if removed and removed != gone:
+        raise AccountingError(
+            f"{removed} rows were written anew or removed, but {gone} are gone",
             action="keep the run's logs and report this: it is a defect of the platform",
         )
 
@@ -171,8 +281,26 @@ def _apply(
     for data_file in gone:
         producer.delete_data_file(data_file)
     for staged in added:
-        producer.append_data_file(parquet_file_to_data_file(table.io, table.metadata, staged.uri))
+        producer.append_data_file(data_file_of(table, staged))
     producer.commit()
+
+
+def _replaced(table: Table, replace: bool | Collection[str]) -> list[DataFile]:
+    """All data files of `main`, none, or those with these URIs.
+
+    Raises:
+        ConcurrentLoadError: one is gone: upkeep has put others in its place.
+    """
+    if isinstance(replace, bool):
+        return _live_files(table) if replace else []
+    wanted = set(replace)
+    found = [file for file in _live_files(table) if file.file_path in wanted] if wanted else []
+    if len(found) != len(wanted):
+        raise ConcurrentLoadError(
+            "upkeep of the table changed the same files meanwhile; nothing of this was published",
+            action="run it again: it starts from the new files",
+        )
+    return found
 
 
 def _live_files(table: Table) -> list[DataFile]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from quality_platform.config.source_models import FileSourceConfig, SourceConfig
 from quality_platform.sources.files import list_files
+from quality_platform.sources.object_storage import storage_of
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,22 @@ def look(now: Arrivals, before: Arrivals, *, settle_seconds: float, replace: boo
     return Look(now)
 
 
-def arrived_files(pattern: str) -> Arrivals:
+def arrived_files(pattern: str, source: SourceConfig | None = None) -> Arrivals:
     """The files that a load of this path or glob would take now, without reading them.
 
-    A folder that is missing has no files.
+    A folder that is missing has no files. `source` says where a URL leads to.
+
+    Raises:
+        SourceError: the object store cannot be asked.
     """
+    storage = storage_of(source) if isinstance(source, FileSourceConfig) else None
     found: dict[str, FileState] = {}
-    for path in list_files(pattern):
+    for file in list_files(pattern, storage):
+        changed_at = file.mtime_ns / 1e9
         # A file may be taken away between being listed and being looked at.
         with suppress(FileNotFoundError):
-            status = path.stat()
-            # The time of the last write can be set back by copying; that of the inode cannot.
-            found[str(path)] = FileState(status.st_mtime_ns, status.st_size, status.st_ctime)
+            if storage is None:
+                # The time of the last write can be set back by copying; that of the inode cannot.
+                changed_at = Path(file.path).stat().st_ctime
+            found[file.path] = FileState(file.mtime_ns, file.size, changed_at)
     return Arrivals(found)

@@ -1,7 +1,8 @@
 """The factories of assets: sources, tables, feature views, the online store."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -28,7 +29,20 @@ from quality_platform.orchestration.keys import (
 from quality_platform.orchestration.steps import Step, Watcher
 from quality_platform.orchestration.table_events import Event, audited, outcome_events
 
-TableFlow = Callable[[Platform, str, str, Progress], TableOutcome]
+TableFlow = Callable[[Platform, str, str, Progress, Mapping[str, Any]], TableOutcome]
+
+LOAD_CONFIG = {
+    "full_refresh": dg.Field(
+        bool, default_value=False, description="Read everything again, in place of all rows."
+    ),
+    "from": dg.Field(
+        str, default_value="", description="Read again from this value of the cursor, inclusive."
+    ),
+    "to": dg.Field(
+        str, default_value="", description="Read again up to this value of the cursor, exclusive."
+    ),
+}
+"""What a run can be asked of a table beside what is new: as the options of the command line."""
 
 
 def landing_assets(platform: Platform) -> dg.AssetsDefinition:
@@ -39,7 +53,7 @@ def landing_assets(platform: Platform) -> dg.AssetsDefinition:
         for key in sorted(context.selected_asset_keys):
             pattern = tables[key].source_pattern
             if pattern:
-                yield _observed(key, arrived_files(pattern))
+                yield _observed(key, arrived_files(pattern, tables[key].config.source))
             else:
                 # To look at a database would be to read it.
                 yield dg.ObserveResult(asset_key=key)
@@ -66,7 +80,7 @@ def table_assets(platform: Platform, table: SourceTable, watcher: Watcher) -> dg
     """A table, its quarantine and its checks: one op, of which any part can be selected."""
     specs = source_table_specs(platform, table)
     body = _Body(platform, table, _load, table.retries, watcher)
-    return _contracted_assets(load_op(table.name), specs, body)
+    return _contracted_assets(load_op(table.name), specs, body, LOAD_CONFIG)
 
 
 def feature_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> dg.AssetsDefinition:
@@ -74,18 +88,28 @@ def feature_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> 
     specs = feature_table_specs(platform, view)
     retries = platform.runner.config.retries
     body = _Body(platform, view, _compute, retries, watcher)
-    return _contracted_assets(compute_op(view.name), specs, body)
+    return _contracted_assets(compute_op(view.name), specs, body, {})
 
 
 # The flows are imported when they run: they bring pandas along, which a code location that is only
 # looked at does not need (2 s).
-def _load(platform: Platform, name: str, run_id: str, progress: Progress) -> TableOutcome:
+def _load(
+    platform: Platform, name: str, run_id: str, progress: Progress, asked: Mapping[str, Any]
+) -> TableOutcome:
     from quality_platform.flows.load_table import load_table
+    from quality_platform.flows.requests import Request
 
-    return load_table(platform, name, run_id, progress)
+    request = Request.of(full_refresh=asked["full_refresh"], start=asked["from"], end=asked["to"])
+    return load_table(platform, name, run_id, progress, request)
 
 
-def _compute(platform: Platform, name: str, run_id: str, progress: Progress) -> TableOutcome:
+def _compute(
+    platform: Platform,
+    name: str,
+    run_id: str,
+    progress: Progress,
+    asked: Mapping[str, Any],  # noqa: ARG001 - a view is always computed as a whole
+) -> TableOutcome:
     from quality_platform.flows.compute_features import compute_feature_view
 
     return compute_feature_view(platform, name, run_id, progress)
@@ -122,18 +146,22 @@ class _Body:
             yield from audited(step, self.platform, self.table)
             return
         with step.translated_errors():
-            outcome = self.flow(self.platform, self.table.name, step.run_id, step.progress)
+            asked = context.op_execution_context.op_config or {}
+            outcome = self.flow(self.platform, self.table.name, step.run_id, step.progress, asked)
         step.ended(outcome)
         yield from outcome_events(step, self.platform, self.table, outcome)
 
 
-def _contracted_assets(op: str, specs: Sequence[dg.AssetSpec], body: _Body) -> dg.AssetsDefinition:
+def _contracted_assets(
+    op: str, specs: Sequence[dg.AssetSpec], body: _Body, config: Mapping[str, dg.Field]
+) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=op,
         specs=specs,
         check_specs=asset_check_specs(body.table),
         can_subset=True,
         pool=pool_of(body.table.name),
+        config_schema=dict(config) or None,
     )
     def run(context: dg.AssetExecutionContext) -> Iterator[Event]:
         yield from body.events(context)

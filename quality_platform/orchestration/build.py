@@ -10,7 +10,16 @@ from quality_platform.orchestration.assets import (
     table_assets,
 )
 from quality_platform.orchestration.automation import schedules, sensors
-from quality_platform.orchestration.keys import EVERYTHING, selection_of
+from quality_platform.orchestration.keys import (
+    EVERYTHING,
+    MAINTENANCE,
+    maintenance_of,
+    selection_of,
+)
+from quality_platform.orchestration.maintenance import (
+    maintenance_assets,
+    rollback_job,
+)
 from quality_platform.orchestration.steps import Nobody, Watcher
 
 
@@ -24,9 +33,14 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
         selection=selection_of(platform, ()),
         description="Every table and feature view: load what is new, check, publish, compute.",
     )
+    upkeep = dg.define_asset_job(
+        MAINTENANCE,
+        selection=maintenance_of(platform, ()),
+        description="Upkeep of all tables: retention, small files, old snapshots, orphans.",
+    )
     return dg.Definitions(
         assets=_assets(platform, watcher or Nobody()),
-        jobs=[everything],
+        jobs=[everything, upkeep, rollback_job(platform)],
         schedules=schedules(platform),
         sensors=sensors(platform),
         executor=_executor(),
@@ -48,4 +62,4 @@ def _assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition]:
         assets.append(feature_assets(platform, view, watcher))
         if view.config.online:
             assets.append(online_assets(platform, view, watcher))
-    return assets
+    return [*assets, *maintenance_assets(platform, watcher)]

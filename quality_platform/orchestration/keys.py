@@ -8,6 +8,12 @@ from quality_platform.flows.platform import Platform
 EVERYTHING = "everything"
 """The job of all assets and checks."""
 
+MAINTENANCE = "maintenance"
+"""The job of the upkeep of all tables."""
+
+HISTORY_UPKEEP = "_history"
+"""Stands for the platform's own tables; no table has such a name."""
+
 LANDING_OP = "look_at_sources"
 """The op that looks at all sources."""
 
@@ -30,6 +36,16 @@ def landing_key(name: str) -> dg.AssetKey:
 def online_key(name: str) -> dg.AssetKey:
     """The asset of a feature view in Feast's online store."""
     return dg.AssetKey(["online", name])
+
+
+def maintenance_key(name: str) -> dg.AssetKey:
+    """The asset of the upkeep of a table or feature view; `HISTORY_UPKEEP` of the history."""
+    return dg.AssetKey([MAINTENANCE, name])
+
+
+def maintenance_op(name: str) -> str:
+    """The op that looks after a table."""
+    return f"maintain_{name}"
 
 
 def step_names(platform: Platform) -> dict[str, str]:
@@ -66,9 +82,16 @@ def selection_of(platform: Platform, names: tuple[str, ...]) -> dg.AssetSelectio
     """
     if not names:
         sources = [landing_key(name) for name in platform.tables]
-        return dg.AssetSelection.all() | dg.AssetSelection.assets(*sources)
+        everything = dg.AssetSelection.all() | dg.AssetSelection.assets(*sources)
+        return everything - maintenance_of(platform, ())
     keys = [key for name in names for key in _keys_of(platform, name)]
     return dg.AssetSelection.assets(*keys)
+
+
+def maintenance_of(platform: Platform, names: tuple[str, ...]) -> dg.AssetSelection:
+    """The upkeep of tables and views; () selects that of all, and of the history."""
+    wanted = names or (*platform.tables, *platform.feature_tables, HISTORY_UPKEEP)
+    return dg.AssetSelection.assets(*(maintenance_key(name) for name in wanted))
 
 
 def _keys_of(platform: Platform, name: str) -> list[dg.AssetKey]:

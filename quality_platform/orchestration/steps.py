@@ -41,7 +41,7 @@ class Nobody:
 class Step:
     """One attempt of one op."""
 
-    context: dg.AssetExecutionContext
+    context: dg.AssetExecutionContext | dg.OpExecutionContext
     name: str
     retries: RetryConfig
     watcher: Watcher

@@ -137,6 +137,11 @@ def table_metadata(outcome: TableOutcome) -> dict[str, dg.MetadataValue]:
         "rows_quarantined": dg.MetadataValue.int(outcome.rows_quarantined),
         "loads": dg.MetadataValue.md(_loads(outcome.loads)),
     }
+    for word, number in outcome.row_counts.items():
+        if number:
+            metadata[f"rows_{word}"] = dg.MetadataValue.int(number)
+    if outcome.notes:
+        metadata["notes"] = dg.MetadataValue.text(" ".join(outcome.notes))
     if outcome.pins:
         pins = markdown_table(("table", "snapshot"), sorted(outcome.pins.items()))
         metadata["read_with"] = dg.MetadataValue.md(pins)

@@ -12,6 +12,42 @@ def stored(position: Position) -> Position:
     return Position.of({"other": "x", **position.as_properties()})
 
 
+def test_a_position_of_before_stamps_and_counts_is_read_as_it_was_meant():
+    entry = '{"version":"v","load_id":"l","attempt":"a"}'
+    old = Position.of({PROPERTY: f'{{"sources":{{"f":{entry}}},"attempts":["x","a"]}}'})
+
+    assert old == Position({"f": SourceVersion("v", "l", "a")}, ("x", "a"), 2)
+    assert old.is_of_a_load
+
+
+def test_a_stamp_comes_back_and_takes_no_room_where_there_is_none():
+    position = Position().advanced(
+        {"a": "v", "b": "v"}, "load", "try", replace=False, stamps={"a": "5-17"}
+    )
+    assert stored(position).sources["a"] == SourceVersion("v", "load", "try", "5-17")
+    assert position.as_properties()[PROPERTY].count("stamp") == 1
+
+
+def test_an_attempt_that_held_nothing_back_is_counted_and_not_named():
+    first = Position().advanced({"a": "v"}, "load1", "try1", replace=False, held=False)
+    second = first.advanced({"b": "v"}, "load2", "try2", replace=False, held=True)
+
+    assert (second.attempts, second.loads) == (("try2",), 2)
+    assert first.is_of_a_load
+    assert not Position().is_of_a_load
+    assert second.known_attempts == {"try1", "try2"}
+    assert stored(second) == second
+
+
+def test_the_property_does_not_grow_with_the_loads_of_one_source():
+    position = Position()
+    for n in range(1000):
+        position = position.advanced({"t": f"{n}"}, f"l{n}", f"t{n}", replace=False, held=False)
+
+    assert len(position.as_properties()[PROPERTY]) < 200
+    assert position.loads == 1000
+
+
 def test_a_table_without_the_property_has_seen_nothing():
     assert Position.of({"other": "x"}) == Position()
     assert Position() == Position({}, ())

@@ -1,0 +1,238 @@
+"""The upkeep of tables: old rows, small files, old snapshots and orphans, each table by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+from quality_platform.checks.specs import Retained
+from quality_platform.config.base_models import megabytes, seconds
+from quality_platform.config.models import MaintenanceConfig
+from quality_platform.errors import ConcurrentLoadError, QualityPlatformError
+from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
+from quality_platform.flows.platform import Platform
+from quality_platform.history.records import CHECK_RESULTS, RUNS
+from quality_platform.lake.catalog import Lake, Table
+from quality_platform.lake.maintenance.compaction import Compaction, CompactionSettings, compact
+from quality_platform.lake.maintenance.expiry import Expiry, expirable, expire
+from quality_platform.lake.maintenance.orphans import Sweep, sweep
+from quality_platform.lake.maintenance.retention import (
+    Retention,
+    RetentionRule,
+    RetentionSettings,
+    delete_old_rows,
+)
+from quality_platform.lake.position import Position
+
+Task = Literal["retention", "compact", "expire", "orphans"]
+TASKS: tuple[Task, ...] = ("retention", "compact", "expire", "orphans")
+"""The tasks in their order: what one leaves behind, the next clears away."""
+
+HISTORY = (RUNS, CHECK_RESULTS)
+"""The platform's own tables."""
+
+IN_USE = timedelta(hours=1)
+"""For so long a load that is under way may read a snapshot, and keep files to itself."""
+
+_ATTEMPTS = 3
+_LONGEST = 100 * 366 * 86_400
+"""Seconds of a century: what is kept for longer is kept for ever."""
+
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which tasks; `dry_run` only tells what they would do; `force` spares nothing in use."""
+
+    tasks: Sequence[Task] = TASKS
+    dry_run: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What was done to one table of the lake; a task that was not wanted is None.
+
+    `gave_way` are tasks that a load stopped: there is time for them later. `error` ended the upkeep
+    of this table.
+    """
+
+    table: str
+    retention: Retention | None = None
+    compact: Compaction | None = None
+    expire: Expiry | None = None
+    orphans: Sweep | None = None
+    gave_way: tuple[Task, ...] = ()
+    error: QualityPlatformError | None = None
+
+
+def maintain(
+    platform: Platform, names: Sequence[str] = (), wanted: Wanted | None = None
+) -> Iterator[Upkeep]:
+    """Looks after tables and feature views with their quarantines; all, and the history, for ().
+
+    Tables that nothing was published to are passed over. An error of one does not stop the others.
+
+    Raises:
+        RunnerFileError: there is no table of a name.
+    """
+    wanted = wanted or Wanted()
+    targets = list(_targets(platform, names))
+    pinned = _pinned(platform)
+    for target in targets:
+        if platform.lake.find_table(target.identifier) is not None:
+            yield _Caretaker(platform, target, wanted, pinned).all_tasks()
+
+
+@dataclass(frozen=True)
+class _Target:
+    """One table of the lake; `contracted` is None for the history."""
+
+    identifier: str
+    config: MaintenanceConfig
+    contracted: ContractedTable | None = None
+    is_quarantine: bool = False
+
+    @property
+    def rules(self) -> tuple[RetentionRule, ...]:
+        """What the contract says of how long rows are kept."""
+        claims = [s.claim for s in self.contracted.specs] if self.contracted else []
+        kept = {claim for claim in claims if isinstance(claim, Retained)}
+        # What could not be read has no time of its own: it counts from when it came.
+        more = ("_quarantined_at",) if self.is_quarantine else ()
+        found = []
+        for claim in sorted(kept, key=lambda claim: (claim.column, claim.max_age_seconds)):
+            # What is before all time is never reached.
+            with suppress(OverflowError):
+                before = datetime.now(UTC) - timedelta(seconds=claim.max_age_seconds)
+                found.append(RetentionRule((claim.column, *more), before))
+        return tuple(found)
+
+
+def _targets(platform: Platform, names: Sequence[str]) -> Iterator[_Target]:
+    general = platform.runner.config.maintenance
+    for name in names or (*platform.tables, *platform.feature_tables):
+        if name in HISTORY:
+            yield _Target(name, general)
+            continue
+        table = platform.contracted(name)
+        own = table.config.maintenance if isinstance(table, SourceTable) else None
+        yield _Target(table.identifier, own or general, table)
+        yield _Target(table.quarantine_identifier, own or general, table, is_quarantine=True)
+    if not names:
+        yield from (_Target(name, general) for name in HISTORY)
+
+
+def _pinned(platform: Platform) -> frozenset[int]:
+    """The snapshots that feature views were computed from: their rows can be told again."""
+    found: set[int] = set()
+    for view in platform.feature_tables.values():
+        table = platform.lake.find_table(view.identifier)
+        sources = Position.of(table.properties).sources if table is not None else {}
+        found.update(int(s.version) for s in sources.values() if s.version.isdigit())
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class _Caretaker:
+    platform: Platform
+    target: _Target
+    wanted: Wanted
+    pinned: frozenset[int]
+
+    def all_tasks(self) -> Upkeep:
+        """Does the tasks in their order."""
+        does: dict[Task, Callable[[], object]] = {
+            "retention": self._retention,
+            "compact": self._compaction,
+            "expire": self._expiry,
+            "orphans": self._orphans,
+        }
+        done: dict[str, Any] = {}
+        gave_way: list[Task] = []
+        error = None
+        for task in TASKS:
+            if task not in self.wanted.tasks:
+                continue
+            try:
+                done[task] = _again(does[task])
+            except ConcurrentLoadError:
+                gave_way.append(task)
+            except QualityPlatformError as problem:
+                error = problem
+                break
+        return Upkeep(self.target.identifier, **done, gave_way=tuple(gave_way), error=error)
+
+    @property
+    def _lake(self) -> Lake:
+        return self.platform.lake
+
+    @property
+    def _table(self) -> Table:
+        return self._lake.table(self.target.identifier)
+
+    @property
+    def _in_use_since(self) -> datetime:
+        # With force not even what the task itself puts aside is in use.
+        return datetime.now(UTC) + (IN_USE if self.wanted.force else -IN_USE)
+
+    def _before(self, kept: str) -> datetime:
+        """The moment before which what is kept for so long may go."""
+        age = timedelta(seconds=min(seconds(kept), _LONGEST))
+        return min(datetime.now(UTC) - age, self._in_use_since)
+
+    def _retention(self) -> Retention:
+        table = self._table
+        names = table.schema().as_arrow().names
+        rules = [
+            RetentionRule(there, rule.before)
+            for rule in self.target.rules
+            # A column that the contract has got since the last load has no values yet.
+            if (there := tuple(name for name in rule.columns if name in names))
+        ]
+        if not rules:
+            return Retention()
+        settings = RetentionSettings(
+            self._in_use_since, self.platform.target_file_bytes, self.platform.engine
+        )
+        return delete_old_rows(self._lake, table, rules, settings, dry_run=self.wanted.dry_run)
+
+    def _compaction(self) -> Compaction:
+        below = megabytes(self.target.config.compact_below) * 10**6
+        settings = CompactionSettings(below, self.platform.target_file_bytes, self.platform.engine)
+        return compact(
+            self._lake, self._table, settings, self._committed(), dry_run=self.wanted.dry_run
+        )
+
+    def _committed(self) -> frozenset[str] | None:
+        """For a quarantine, the attempts whose rows count; None for other tables."""
+        if not self.target.is_quarantine or self.target.contracted is None:
+            return None
+        main = self._lake.find_table(self.target.contracted.identifier)
+        return frozenset(Position.of(main.properties).attempts) if main else frozenset()
+
+    def _expiry(self) -> Expiry:
+        table, config = self._table, self.target.config
+        before = self._before(config.keep_snapshots)
+        found = expirable(table, before, config.keep_at_least, self.pinned)
+        return expire(self._lake, table, found, dry_run=self.wanted.dry_run)
+
+    def _orphans(self) -> Sweep:
+        before = self._before(self.target.config.orphans_after)
+        return sweep(self._lake, self.target.identifier, before, dry_run=self.wanted.dry_run)
+
+
+def _again(task: Callable[[], Done]) -> Done:
+    """A task, done anew where a load was faster; loads never wait for it.
+
+    Raises:
+        ConcurrentLoadError: loads were faster each time.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(ConcurrentLoadError):
+            return task()
+    return task()

@@ -1,0 +1,1 @@
+"""Upkeep of tables: small files put together, old snapshots, orphans and old rows removed."""
