@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from typing import Any
 
@@ -13,14 +13,20 @@ import pyarrow as pa
 
 from quality_platform.config.source_models import ConnectionConfig, SqlSourceConfig
 from quality_platform.errors import (
+    QualityPlatformError,
     RunnerFileError,
+    SourceAccessError,
     SourceError,
     SourceNotFoundError,
+    SourceTimeoutError,
     SourceUnreachableError,
 )
 from quality_platform.sources.incremental import CursorRange
+from quality_platform.sources.postgres_errors import of_sqlstate
+from quality_platform.sources.protocol import RejectedRecord
+from quality_platform.sources.raw_rows import json_rows
 from quality_platform.sources.sql_errors import DatabasePlace, Failure
-from quality_platform.sources.sql_text import literal, quote_identifier, split_name
+from quality_platform.sources.sql_text import Dialect, literal, quote_identifier, split_name
 
 PREFIX = "adbc+"
 
@@ -30,63 +36,105 @@ _NO_SUCH = Failure(
     "correct `table` or `query`, and the rights of the connection's user",
 )
 _STOPPED = Failure(
-    SourceUnreachableError,
-    "the reading was stopped; nothing of what was read is published",
-    "run it again once the database is up",
+    SourceError,
+    "the driver stopped the reading; nothing of what was read is published",
+    "cast what may be of several types to text in a `query`, or run it again",
 )
 _UNREACHABLE = Failure(
     SourceUnreachableError,
     "the database cannot be opened",
     "run it again once it is up, or correct the connection's url",
 )
+_DENIED = Failure(
+    SourceAccessError,
+    "the database refuses the user",
+    "correct user, password and rights of the connection",
+)
+_BY_STATUS = {
+    "UNAUTHENTICATED": _DENIED,
+    "UNAUTHORIZED": _DENIED,
+    "TIMEOUT": Failure(SourceTimeoutError, "the driver's time was over", "run it again later"),
+    "IO": Failure(
+        SourceUnreachableError,
+        "the connection was lost; nothing of what was read is published",
+        "run it again once the database is up",
+    ),
+}
+"""By the names of ADBC's status codes (AdbcStatusCode)."""
+_BACKTICKS = ("mysql", "mariadb", "bigquery", "databricks", "spark")
+"""Words in the names of vendors that quote names with backticks."""
 
 
 @dataclass
 class AdbcSession:
-    """A connection, and the table or query that is read, as SQL."""
+    """A connection, and the table or query that is read."""
 
     connection: Any
-    relation: str
+    config: SqlSourceConfig
     place: DatabasePlace
+    orders_texts = False
 
     def names(self) -> list[str]:
         """The names of the relation's columns."""
-        return list(self._table(f"SELECT * FROM {self.relation} WHERE 1 = 0").schema.names)
+        with telling(self.place, _NO_SUCH, shown=True):
+            return list(self._table(f"SELECT * FROM {self._relation} WHERE 1 = 0").schema.names)
 
-    def greatest(self, column: str) -> tuple[Any, bool]:
+    def greatest(self, column: str, *, is_text: bool) -> tuple[Any, bool]:
         """The column's greatest value, and whether there are rows without one."""
-        name = quote_identifier("ansi", column)
-        row = self._table(
-            f"SELECT max({name}) AS greatest, count(*) AS n, count({name}) AS known "
-            f"FROM {self.relation}"
-        ).to_pylist()[0]
-        return row["greatest"], row["n"] > row["known"]
+        assert not is_text
+        name = self._quoted(column)
+        with telling(self.place, _STOPPED):
+            found = self._table(
+                f"SELECT max({name}) AS greatest, count(*) AS n, count({name}) AS known "
+                f"FROM {self._relation}"
+            )
+            # By position: some databases write all names in capitals.
+            greatest, rows, known = (found.column(n)[0].as_py() for n in range(3))
+        return greatest, rows > known
 
     def stream(
         self, schema: pa.Schema, within: CursorRange | None, missing: Sequence[str] = ()
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Iterator[tuple[pa.RecordBatch, tuple[RejectedRecord, ...]]]:
         """The columns of the schema, with the driver's types; NULL where `missing`.
 
         Raises:
             SourceError: the database stopped, also after rows were given.
         """
         columns = ", ".join(
-            f"{'NULL AS ' if name in missing else ''}{quote_identifier('ansi', name)}"
-            for name in schema.names
+            f"{'NULL AS ' if name in missing else ''}{self._quoted(name)}" for name in schema.names
         )
-        sql = f"SELECT {columns} FROM {self.relation}"
+        sql = f"SELECT {columns} FROM {self._relation}"
         if within is not None:
-            column = quote_identifier("ansi", within.column)
-            sql += f" WHERE {within.where(column, partial(literal, 'ansi'))}"
-        with _telling(self.place, _STOPPED), self.connection.cursor() as cursor:
+            column = self._quoted(within.column)
+            sql += f" WHERE {within.where(column, partial(literal, self._dialect))}"
+        with telling(self.place, _STOPPED), self.connection.cursor() as cursor:
             cursor.execute(sql)
-            yield from cursor.fetch_record_batch()
+            for batch in cursor.fetch_record_batch():
+                yield _readable(_without_guesses(batch, schema))
 
     def _table(self, sql: str) -> pa.Table:
-        with _telling(self.place, _NO_SUCH, shown=True), self.connection.cursor() as cursor:
+        with self.connection.cursor() as cursor:
             cursor.execute(sql)
             found: pa.Table = cursor.fetch_arrow_table()
             return found
+
+    @cached_property
+    def _dialect(self) -> Dialect:
+        vendor = ""
+        with suppress(*_errors()):
+            vendor = str(self.connection.adbc_get_info().get("vendor_name", "")).casefold()
+        return "mysql" if any(word in vendor for word in _BACKTICKS) else "ansi"
+
+    def _quoted(self, *parts: str) -> str:
+        return quote_identifier(self._dialect, *parts)
+
+    @property
+    def _relation(self) -> str:
+        if self.config.query is not None:
+            # A comment at the end would take the bracket with it.
+            return f"({self.config.query.rstrip().rstrip(';')}\n) AS source"
+        assert self.config.table is not None
+        return self._quoted(*split_name(self.config.table))
 
 
 @contextmanager
@@ -102,11 +150,11 @@ def adbc_session(
         RunnerFileError: there is no such driver, or the table's name is none.
         SourceUnreachableError: the database cannot be opened.
     """
+    _require_name(config, place)
     driver, _, uri = connection.url.get_secret_value().removeprefix(PREFIX).partition(":")
-    relation = _relation(config, place)
     opened = _connect(driver, uri, place)
     try:
-        yield AdbcSession(opened, relation, place)
+        yield AdbcSession(opened, config, place)
     finally:
         with suppress(*_errors()):
             opened.close()
@@ -123,18 +171,21 @@ def _connect(driver: str, uri: str, place: DatabasePlace) -> Any:
         connect, arguments = dbapi.connect, ()
         settings = {"driver": driver, "db_kwargs": {"uri": uri}}
     try:
-        return connect(*arguments, **settings)
-    except _errors() as error:
-        if "NOT_FOUND" in str(error) or "Could not load" in str(error):
-            raise RunnerFileError(
-                "there is no such ADBC driver",
-                location=place.location,
-                field=f"connections.{place.connection}.url",
-                received=driver,
-                allowed="a Python package such as adbc_driver_sqlite, or an installed driver",
-                action="install it",
-            ) from None
-        raise place.error(_UNREACHABLE, str(error)) from None
+        with telling(place, _UNREACHABLE):
+            return connect(*arguments, **settings)
+    except _NoDriverError:
+        raise RunnerFileError(
+            "there is no such ADBC driver",
+            location=place.location,
+            field=f"connections.{place.connection}.url",
+            received=driver,
+            allowed="a Python package such as adbc_driver_sqlite, or an installed driver",
+            action="install it",
+        ) from None
+
+
+class _NoDriverError(QualityPlatformError):
+    """ADBC's driver manager finds no driver."""
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -144,26 +195,93 @@ def _errors() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def _telling(place: DatabasePlace, failure: Failure, *, shown: bool = False) -> Iterator[None]:
+def telling(place: DatabasePlace, otherwise: Failure, *, shown: bool = False) -> Iterator[None]:
+    """Turns what a driver raises into errors that show neither the URL nor a value of a row.
+
+    `otherwise` is told where nothing better is known. The driver's text is `shown` where the
+    statement reads no row, so that it speaks of names alone.
+    """
     try:
         yield
-    except SourceError:
+    except QualityPlatformError:
         raise
     except _errors() as error:
-        raise place.error(failure, str(error) if shown else "") from None
+        if "[Driver Manager]" in str(error):
+            raise _NoDriverError("no driver") from None
+        raise place.error(_failure(error, otherwise), str(error) if shown else "") from None
 
 
-def _relation(config: SqlSourceConfig, place: DatabasePlace) -> str:
-    if config.query is not None:
-        return f"({config.query.rstrip().rstrip(';')}) AS source"
-    assert config.table is not None
+def _failure(error: Exception, otherwise: Failure) -> Failure:
+    status = getattr(getattr(error, "status_code", None), "name", "")
+    state = getattr(error, "sqlstate", None) or ""
+    return of_sqlstate(state) or _BY_STATUS.get(status) or otherwise
+
+
+def _require_name(config: SqlSourceConfig, place: DatabasePlace) -> None:
     try:
-        return quote_identifier("ansi", *split_name(config.table))
+        split_name(config.table or "query")
     except ValueError as error:
         raise RunnerFileError(
             str(error),
             location=place.location,
             field=f"{place.field}.table",
             received=config.table,
-            allowed="table, schema.table",
+            allowed="table, schema.table, catalog.schema.table",
         ) from None
+
+
+def _without_guesses(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch; whole numbers are texts where the contract has no numbers.
+
+    SQLite's driver calls a column whole numbers where its first rows are NULL.
+    """
+    columns = [
+        _written(column, field.type)
+        if pa.types.is_integer(column.type) and not _is_number(field.type)
+        else column
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.record_batch(columns, names=schema.names)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_integer, pa.types.is_decimal, pa.types.is_floating)
+    return any(is_one(kind) for is_one in kinds)
+
+
+def _written(numbers: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
+    texts = numbers.cast(pa.string())
+    return texts.cast(pa.binary()) if pa.types.is_binary(kind) else texts
+
+
+def _readable(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, tuple[RejectedRecord, ...]]:
+    """The batch without the rows that have a text which is no UTF-8, and those."""
+    bad: dict[int, list[str]] = {}
+    shown = batch
+    for n, field in enumerate(batch.schema):
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            continue
+        try:
+            batch.column(n).validate(full=True)
+        except pa.ArrowInvalid:
+            texts, rows = _escaped(batch.column(n))
+            shown = shown.set_column(n, field.name, texts)
+            for row in rows:
+                bad.setdefault(row, []).append(f"{field.name}: bytes that are no UTF-8")
+    if not bad:
+        return batch, ()
+    raw = json_rows(shown)(sorted(bad))
+    rejects = tuple(
+        RejectedRecord(None, text, "; ".join(bad[row]))
+        for text, row in zip(raw, sorted(bad), strict=True)
+    )
+    good = [row for row in range(batch.num_rows) if row not in bad]
+    return batch.take(pa.array(good, pa.int64())), rejects
+
+
+def _escaped(column: pa.Array[Any]) -> tuple[pa.Array[Any], list[int]]:
+    """The texts with backslash escapes for what is no UTF-8, and the rows of those."""
+    stored = column.cast(pa.binary()).to_pylist()
+    texts = [None if s is None else s.decode("utf-8", "backslashreplace") for s in stored]
+    bad = [n for n, s in enumerate(stored) if s is not None and texts[n].encode() != s]  # type: ignore[union-attr]
+    return pa.array(texts, pa.string()), bad

@@ -1,4 +1,4 @@
-"""Connections of SQLAlchemy, prepared so that they read as little as wanted and nothing inexactly."""
+"""Connections of SQLAlchemy, with limits, and so prepared that values come as they are."""
 
 from __future__ import annotations
 

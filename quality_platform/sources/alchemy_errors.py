@@ -37,6 +37,11 @@ STOPPED = Failure(
     "the reading was stopped; nothing of what was read is published",
     "run it again once the database is up",
 )
+REFUSED = Failure(
+    SourceError,
+    "the database refuses the settings of the session",
+    "read it through ADBC, or with another driver",
+)
 _NOT_ALLOWED = Failure(
     SourceAccessError,
     "the database refuses the user",

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from quality_platform.config.source_models import ConnectionConfig, SqlSourceConfig
 from quality_platform.errors import RunnerFileError
 from quality_platform.sources.alchemy_engine import engine_of, prepare, read_exactly
-from quality_platform.sources.alchemy_errors import NO_SUCH, STOPPED, UNREACHABLE, telling
+from quality_platform.sources.alchemy_errors import NO_SUCH, REFUSED, STOPPED, UNREACHABLE, telling
 from quality_platform.sources.incremental import CursorRange, CursorValue
 from quality_platform.sources.protocol import RejectedRecord
 from quality_platform.sources.python_values import text_columns
@@ -100,7 +100,9 @@ class AlchemySession:
         compared: tuple[tuple[CursorValue | None, Any], ...] = tuple(
             zip(bounds, (column.__gt__, column.__ge__, column.__le__, column.__lt__), strict=True)
         )
-        inside = sa.and_(sa.true(), *(is_so(value) for value, is_so in compared if value is not None))
+        inside = sa.and_(
+            sa.true(), *(is_so(value) for value, is_so in compared if value is not None)
+        )
         return sa.or_(inside, self._column(within.column).is_(None)) if within.nulls else inside
 
 
@@ -132,7 +134,7 @@ def alchemy_session(
     with telling(place, UNREACHABLE):
         opened = engine.connect()
     try:
-        with telling(place, UNREACHABLE):
+        with telling(place, REFUSED):
             prepare(opened, connection)
         yield AlchemySession(opened, relation, place)
     finally:
@@ -141,7 +143,9 @@ def alchemy_session(
         engine.dispose()
 
 
-def relation_of(config: SqlSourceConfig, place: DatabasePlace, dialect: sa.Dialect) -> sa.FromClause:
+def relation_of(
+    config: SqlSourceConfig, place: DatabasePlace, dialect: sa.Dialect
+) -> sa.FromClause:
     """The table, or the query as a subquery.
 
     Raises:

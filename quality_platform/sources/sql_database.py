@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from quality_platform.config.source_models import ConnectionConfig, SqlSourceConfig
+from quality_platform.contracts.schemas import DEFAULT_ZONE
 from quality_platform.errors import HeaderError, SourceError
 from quality_platform.sources.adbc_session import PREFIX, adbc_session
 from quality_platform.sources.incremental import (
@@ -22,7 +23,13 @@ from quality_platform.sources.incremental import (
     cursor_range,
     parsed,
 )
-from quality_platform.sources.protocol import Part, SourceBatch, SourceContext, Wanted
+from quality_platform.sources.protocol import (
+    Part,
+    RejectedRecord,
+    SourceBatch,
+    SourceContext,
+    Wanted,
+)
 from quality_platform.sources.python_values import text_of
 from quality_platform.sources.raw_rows import json_rows
 from quality_platform.sources.sql_columns import name_problems
@@ -30,6 +37,7 @@ from quality_platform.sources.sql_errors import DatabasePlace
 
 WHOLE = "table"
 """The name of the position's entry for what is read as a whole."""
+_UTC = ("UTC", "Etc/UTC", "Etc/Zulu", "Zulu")
 
 
 class Session(Protocol):
@@ -39,14 +47,19 @@ class Session(Protocol):
         """The names of the columns."""
         ...
 
-    def greatest(self, column: str) -> tuple[Any, bool]:
+    @property
+    def orders_texts(self) -> bool:
+        """Whether texts are compared byte by byte, as the position is."""
+        ...
+
+    def greatest(self, column: str, *, is_text: bool) -> tuple[Any, bool]:
         """The column's greatest value, and whether there are rows without one."""
         ...
 
     def stream(
         self, schema: pa.Schema, within: CursorRange | None, missing: Sequence[str] = ()
-    ) -> Iterator[pa.RecordBatch]:
-        """The columns of the schema, in batches."""
+    ) -> Iterator[tuple[pa.RecordBatch, tuple[RejectedRecord, ...]]]:
+        """The columns of the schema in batches, and the rows that cannot be written in Arrow."""
         ...
 
 
@@ -99,7 +112,10 @@ class SqlSource:
 
     def _range(self, session: Session, wanted: Wanted, now: datetime) -> CursorRange | None:
         column = cursor_field(self.context)
-        value, has_nulls = session.greatest(column.name)
+        is_text = pa.types.is_string(column.type)
+        if is_text and not session.orders_texts:
+            raise self._no_cursor(column, "text of a database that may have an order of its own")
+        value, has_nulls = session.greatest(column.name, is_text=is_text)
         if has_nulls and self.context.load.mode == "append":
             raise SourceError(
                 f"there are rows without a {column.name}, and no load would ever read them",
@@ -109,29 +125,39 @@ class SqlSource:
                 "each time",
             )
         greatest = None if value is None else self._comparable(value, column)
-        return cursor_range(self.context, wanted, greatest, now, has_nulls=has_nulls)
+        found = cursor_range(self.context, wanted, greatest, now, has_nulls=has_nulls)
+        return found and (_without_zone(found) if _is_naive(value) else found)
 
     def _comparable(self, value: Any, column: pa.Field[Any]) -> CursorValue:
         """The value in the contract's type, where the database orders it as the contract does."""
         if pa.types.is_string(column.type) != isinstance(value, str):
-            raise HeaderError(
-                f"rows cannot be followed by the column {column.name!r}",
-                location=self.context.location("load", "incremental", "cursor"),
-                field=f"tables.{self.context.table}.load.incremental.cursor",
-                received=f"{type(value).__name__} of the database, {column.type} of the contract",
-                allowed="a column that is of the contract's type at the database too",
-                action="use another column, or a `query` that converts it",
+            raise self._no_cursor(column, f"{type(value).__name__} of the database")
+        if isinstance(value, datetime) and pa.types.is_timestamp(column.type):
+            zone = (column.metadata or {}).get(DEFAULT_ZONE, b"").decode()
+            if (column.type.tz is None) == _is_naive(value) or zone in _UTC:
+                return parsed(value.isoformat(), column, self.context)
+            raise self._no_cursor(
+                column, f"a time with{'out' if _is_naive(value) else ''} a zone of the database"
             )
         return parsed(str(text_of(value)), column, self.context)
+
+    def _no_cursor(self, column: pa.Field[Any], received: str) -> HeaderError:
+        return HeaderError(
+            f"rows cannot be followed by the column {column.name!r}",
+            location=self.context.location("load", "incremental", "cursor"),
+            field=f"tables.{self.context.table}.load.incremental.cursor",
+            received=f"{received}, {column.type} of the contract",
+            allowed="a column that is of the contract's type at the database too",
+            action="use another column, or a `query` that converts it",
+        )
 
     def _batches(self, within: CursorRange | None) -> Iterator[SourceBatch]:
         with self._session() as session:
             missing = self._missing(session)
-            for batch in session.stream(self.context.columns, within, missing):
-                if batch.num_rows:
-                    lines = pa.nulls(batch.num_rows, pa.int64())
-                    rows = _without_guesses(batch)
-                    yield SourceBatch(rows, lines, json_rows(rows), text=False)
+            for rows, rejects in session.stream(self.context.columns, within, missing):
+                if rows.num_rows or rejects:
+                    lines = pa.nulls(rows.num_rows, pa.int64())
+                    yield SourceBatch(rows, lines, json_rows(rows), rejects, text=False)
 
 
 def open_source(config: SqlSourceConfig, context: SourceContext) -> SqlSource:
@@ -141,10 +167,22 @@ def open_source(config: SqlSourceConfig, context: SourceContext) -> SqlSource:
     return SqlSource(config, context, connection, DatabasePlace.of(config.connection, context))
 
 
-def _without_guesses(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch; a column without any value has no type, whatever a driver guessed."""
-    columns = [
-        pa.nulls(batch.num_rows) if column.null_count == batch.num_rows else column
-        for column in batch.columns
-    ]
-    return pa.record_batch(columns, names=batch.schema.names)
+def _is_naive(value: Any) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is None
+
+
+def _without_zone(found: CursorRange) -> CursorRange:
+    """The range as the database writes it: its times are those of UTC without saying so."""
+    return replace(
+        found,
+        after=_naive(found.after),
+        first=_naive(found.first),
+        up_to=_naive(found.up_to),
+        before=_naive(found.before),
+    )
+
+
+def _naive(value: CursorValue | None) -> CursorValue | None:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return value
+    return value.astimezone(UTC).replace(tzinfo=None)

@@ -176,8 +176,18 @@ class _ParquetReader:
         if times:
             coarse = self._open("us").iter_batches(batch_size=rows, columns=times)
             found = exact_batches(found, coarse)
+        read = 0
         for batch in found:
+            read += batch.num_rows
             yield plain_batch(batch.select(columns))
+        self._require_all(read)
+
+    def _require_all(self, read: int) -> None:
+        """Refuses a file that says in one place that it has more rows than in another."""
+        metadata = self._file.metadata
+        groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+        if not read == metadata.num_rows == sum(group.num_rows for group in groups):
+            raise pa.ArrowInvalid(f"{read} rows were found of {metadata.num_rows}")
 
     def _rows(self) -> int:
         """How many rows make a batch of bounded size, by what the widest row group says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,7 +36,6 @@ from quality_platform.sources.python_values import text_columns, text_of
         (timedelta(hours=25), "1 day, 1:00:00"),
         (timedelta(seconds=-1), "-1 day, 23:59:59"),
         (b"\xc3\xa4", "ä"),
-        (b"\xff", "\\xff"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ({"a": [1, None, Decimal("0.10")]}, '{"a": [1, null, "0.10"]}'),
     ],
@@ -46,11 +46,22 @@ def test_a_value_is_written_with_all_that_it_says(value: Any, text: str | None):
 
 def test_a_column_may_hold_values_of_several_types():
     schema = pa.schema([("n", pa.int64()), ("b", pa.binary())])
-    rows = text_columns([(1, b"\xff"), ("x", "y"), (None, None)], schema)
+    rows, rejects = text_columns([(1, b"\xff"), ("x", "y"), (None, None)], schema)
     assert rows.column("n").to_pylist() == ["1", "x", None]
     assert rows.column("b").to_pylist() == [b"\xff", b"y", None]
+    assert not rejects
+
+
+def test_a_row_with_what_is_no_text_is_rejected_with_all_that_it_holds():
+    schema = pa.schema([("n", pa.int64()), ("t", pa.string()), ("b", pa.binary())])
+    given = [(1, "a", b"\xff"), (2, b"M\xfcller", b"\xff"), (3, "\ud800", None)]
+    rows, rejects = text_columns(given, schema)
+    assert rows.column("n").to_pylist() == ["1"]
+    assert [reject.reason for reject in rejects] == ["t: bytes that are no UTF-8"] * 2
+    assert json.loads(rejects[0].raw) == {"n": 2, "t": "M\\xfcller", "b": "\\xff"}
+    assert json.loads(rejects[1].raw)["t"] == "\\ud800"
 
 
 def test_no_rows_are_a_batch_of_no_rows():
     schema = pa.schema([("n", pa.int64()), ("b", pa.binary())])
-    assert text_columns([], schema).num_rows == 0
+    assert text_columns([], schema)[0].num_rows == 0

@@ -233,6 +233,39 @@ def test_offsets_that_lie_refuse_the_file(tmp_path: Path) -> None:
 
 OFFSETS = b"\0\0\0\0\x4d\0\0\0"
 
+DAMAGED = """
+import random, sys
+from quality_platform.errors import HeaderError, MalformedSourceError
+from quality_platform.sources.files import find_files
+from quality_platform.sources.typed_files import TypedFile, form_of
+
+path, chance = sys.argv[1], random.Random(7)
+whole, refused = open(path, "rb").read(), 0
+for _ in range(150):
+    data = bytearray(whole)
+    data[chance.randrange(len(data))] ^= chance.randrange(1, 256)
+    data[-1 - chance.randrange(300)] ^= chance.choice((0, 255))
+    open(path, "wb").write(data)
+    (file,) = find_files(path, location=None, field="path")
+    try:
+        batches = list(TypedFile(file, form_of(path)).batches(["a", "b", "c"]))
+        assert sum(len(batch.raw(range(batch.records))) for batch in batches) == 300
+    except (HeaderError, MalformedSourceError):
+        refused += 1
+print(refused)
+"""
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "a.arrows"])
+def test_damage_anywhere_never_ends_the_process_or_loses_rows(tmp_path: Path, name: str) -> None:
+    columns = {"a": range(300), "b": [f"{n}" for n in range(300)], "c": [["x", None]] * 300}
+    path = write(tmp_path / name, pa.table(columns))
+
+    refused = subprocess.check_output([sys.executable, "-c", DAMAGED, str(path)])
+
+    assert 0 < int(refused) < 150
+
+
 TIMES = [
     datetime(2024, 5, 31, 12, 0, 0, 123456),
     datetime(1, 1, 1),
