@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,13 +25,15 @@ from quality_platform.lake.reading import files_of, published_snapshot
 from quality_platform.lake.table_files import TableFiles
 from quality_platform.sources.csv_files import CsvFormat, CsvSource
 from quality_platform.sources.files import find_files
-from quality_platform.sources.protocol import SourceFile
+from quality_platform.sources.jsonl_files import JsonLinesSource, is_json_lines
+from quality_platform.sources.protocol import SourceBatch, SourceFile
 from quality_platform.sources.typed_files import (
     IPC_SUFFIXES,
     PARQUET_SUFFIXES,
-    batches_of_file,
+    Form,
+    TypedFile,
+    form_of,
     require_columns,
-    schema_of,
 )
 
 _TYPED_SUFFIXES = (*PARQUET_SUFFIXES, *IPC_SUFFIXES)
@@ -213,18 +214,9 @@ class DataReader:
             ]
         )
         files = self._find(data)
-        others = [name for file in files for name in self._names(file) if name not in keys.names]
-        if _are_ready(files, keys.names, keys, others):
+        if _are_ready(files, keys.names, keys, None):
             return [file.path for file in files]
-        return self._converted(files, keys.names, keys, others).files
-
-    def _names(self, file: SourceFile) -> list[str]:
-        """The names of the file's columns."""
-        if file.path.casefold().endswith(_TYPED_SUFFIXES):
-            return list(schema_of(Path(file.path)).names)
-        delimiter = self._options.csv_format(file.path).delimiter
-        with Path(file.path).open(newline="", encoding="utf-8-sig", errors="replace") as text:
-            return next(csv.reader(text, delimiter=delimiter), [])
+        return self._converted(files, keys.names, keys, None).files
 
     def table_files(self, name: str) -> TableFiles | None:
         """The published files of a table of the runner; None where it has none of that name."""
@@ -265,9 +257,12 @@ class DataReader:
         files: Sequence[SourceFile],
         names: Sequence[str],
         schema: pa.Schema,
-        ignored: Sequence[str],
+        ignored: Sequence[str] | None,
     ) -> Data:
-        """The columns called `names` in a scratch file, as the fields of the schema."""
+        """The columns called `names` in a scratch file, as the fields of the schema.
+
+        `ignored` are other columns that may be there; None for any.
+        """
         self._written += 1
         with _ScratchFiles(self.scratch / f"{self._written}.parquet", schema) as made:
             for file in files:
@@ -276,23 +271,50 @@ class DataReader:
         return Data([str(made.path)], made.read, made.lines, made.unread)
 
     def _batches(
-        self, file: SourceFile, names: Sequence[str], schema: pa.Schema, ignored: Sequence[str]
+        self,
+        file: SourceFile,
+        names: Sequence[str],
+        schema: pa.Schema,
+        ignored: Sequence[str] | None,
     ) -> Iterator[tuple[pa.RecordBatch, list[BadCell], Places]]:
-        if not file.path.casefold().endswith(_TYPED_SUFFIXES):
-            format_ = self._options.csv_format(file.path)
-            source = CsvSource(file, tuple(names), tuple(ignored), format_)
-            for batch in source.batches():
-                rows, bad = conform(batch.columns, schema)
-                rejected = [reject.line for reject in batch.rejects]
-                yield rows, bad, Places(file.path, batch.lines, rejected)
+        if form := form_of(file.path):
+            yield from _typed_batches(file, form, names, schema, ignored)
             return
-        _require_typed(file.path, names, schema, ignored)
-        start = 1
-        for columns in batches_of_file(Path(file.path), names):
-            rows, bad = fit(columns.rename_columns(schema.names), schema)
-            end = start + rows.num_rows
-            yield rows, bad, Places(file.path, pa.array(np.arange(start, end)))
-            start = end
+        if is_json_lines(file.path):
+            columns = pa.schema([f.with_name(n) for n, f in zip(names, schema, strict=True)])
+            keys = None if ignored is None else tuple(ignored)
+            batches = JsonLinesSource(file, columns, keys).batches()
+        else:
+            batches = self._csv_batches(file, names, ignored)
+        for batch in batches:
+            convert = conform if batch.text else fit
+            rows, bad = convert(batch.columns.rename_columns(schema.names), schema)
+            rejected = [reject.line for reject in batch.rejects if reject.line is not None]
+            yield rows, bad, Places(file.path, batch.lines, rejected)
+
+    def _csv_batches(
+        self, file: SourceFile, names: Sequence[str], ignored: Sequence[str] | None
+    ) -> Iterator[SourceBatch]:
+        form = self._options.csv_format(file.path)
+        others = CsvSource(file, (), (), form).header() if ignored is None else ignored
+        return CsvSource(file, tuple(names), tuple(others), form).batches()
+
+
+def _typed_batches(
+    file: SourceFile,
+    form: Form,
+    names: Sequence[str],
+    schema: pa.Schema,
+    ignored: Sequence[str] | None,
+) -> Iterator[tuple[pa.RecordBatch, list[BadCell], Places]]:
+    _require_typed(file, form, names, schema, ignored)
+    typed = TypedFile(file, form)
+    start = 1
+    for batch in typed.batches(names, typed.schema().names if ignored is None else ignored):
+        rows, bad = fit(batch.columns.rename_columns(schema.names), schema)
+        end = start + rows.num_rows
+        yield rows, bad, Places(file.path, pa.array(range(start, end), pa.int64()))
+        start = end
 
 
 def _ready(files: Sequence[str], *, is_table: bool = False) -> Data:
@@ -301,27 +323,34 @@ def _ready(files: Sequence[str], *, is_table: bool = False) -> Data:
 
 
 def _are_ready(
-    files: Sequence[SourceFile], names: Sequence[str], schema: pa.Schema, ignored: Sequence[str]
+    files: Sequence[SourceFile],
+    names: Sequence[str],
+    schema: pa.Schema,
+    ignored: Sequence[str] | None,
 ) -> bool:
     """Whether the files can be scanned as they are: Parquet with the schema's names and types."""
-    if list(names) != schema.names or not all(_is_parquet(file.path) for file in files):
+    if list(names) != schema.names or not all(_is_parquet(file) for file in files):
         return False
     for file in files:
-        _require_typed(file.path, names, schema, ignored)
-    return all(has_types(schema_of(Path(file.path)), schema) for file in files)
+        _require_typed(file, "parquet", names, schema, ignored)
+    return all(has_types(TypedFile(file, "parquet").schema(), schema) for file in files)
 
 
-def _is_parquet(path: str) -> bool:
-    return path.casefold().endswith(PARQUET_SUFFIXES)
+def _is_parquet(file: SourceFile) -> bool:
+    return form_of(file.path) == "parquet"
 
 
 def _require_typed(
-    path: str, names: Sequence[str], schema: pa.Schema, ignored: Sequence[str]
+    file: SourceFile,
+    form: Form,
+    names: Sequence[str],
+    schema: pa.Schema,
+    ignored: Sequence[str] | None,
 ) -> None:
     """Refuses a file whose columns are not those called `names`, of types that can fit."""
-    require_columns(Path(path), names, ignored)
-    found = schema_of(Path(path))
+    found = TypedFile(file, form).schema()
+    require_columns(file.path, found.names, names, found.names if ignored is None else ignored)
     fields = [
         found.field(name).with_name(field.name) for name, field in zip(names, schema, strict=True)
     ]
-    require_fitting(pa.schema(fields), schema, Location(path))
+    require_fitting(pa.schema(fields), schema, Location(file.path))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 PROPERTY = "quality-platform.position"
 
@@ -17,20 +18,30 @@ PROPERTY = "quality-platform.position"
 class SourceVersion:
     """One version of a source whose rows were published, and the load and attempt that did it.
 
-    `version` is a file's SHA-256 or a table's snapshot id.
+    `version` is a file's SHA-256 or a table's snapshot id. `stamp` tells the version without the
+    source being read, where that can be: a file's size and time; "" where it cannot.
     """
 
     version: str
     load_id: str
     attempt: str
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
 class Position:
-    """The sources by name, and every attempt that was ever committed."""
+    """The sources by name, and what was ever committed.
+
+    Attributes:
+        sources: What the table's rows come from.
+        attempts: The attempts that were committed and held rows back: their rows in the
+            quarantine count. The property grows; others need not be known.
+        loads: How many attempts were committed.
+    """
 
     sources: Mapping[str, SourceVersion] = field(default_factory=dict, hash=False)
     attempts: tuple[str, ...] = ()
+    loads: int = 0
 
     @classmethod
     def of(cls, properties: Mapping[str, str]) -> Position:
@@ -39,18 +50,47 @@ class Position:
             return cls()
         stored = json.loads(properties[PROPERTY])
         sources = {name: SourceVersion(**entry) for name, entry in stored["sources"].items()}
-        return cls(sources, tuple(stored["attempts"]))
+        attempts = tuple(stored["attempts"])
+        # Positions of before loads were counted name every attempt.
+        return cls(sources, attempts, stored.get("loads", len(attempts)))
+
+    @property
+    def known_attempts(self) -> frozenset[str]:
+        """The attempts that the position still names."""
+        return frozenset(self.attempts) | {entry.attempt for entry in self.sources.values()}
+
+    @property
+    def is_of_a_load(self) -> bool:
+        """Whether anything was ever published."""
+        return bool(self.loads or self.attempts)
 
     def advanced(
-        self, versions: Mapping[str, str], load_id: str, attempt: str, *, replace: bool
+        self,
+        versions: Mapping[str, str],
+        load_id: str,
+        attempt: str,
+        *,
+        replace: bool,
+        stamps: Mapping[str, str] = MappingProxyType({}),
+        held: bool = True,
     ) -> Position:
-        """The position after a load of these versions; `replace` forgets the sources before."""
+        """The position after an attempt that published these versions, with their stamps.
+
+        `replace` forgets the sources before; `held` says whether rows went into quarantine.
+        """
         kept = {} if replace else dict(self.sources)
-        new = {name: SourceVersion(v, load_id, attempt) for name, v in versions.items()}
-        return Position({**kept, **new}, (*self.attempts, attempt))
+        new = {
+            name: SourceVersion(version, load_id, attempt, stamps.get(name, ""))
+            for name, version in versions.items()
+        }
+        attempts = (*self.attempts, attempt) if held else self.attempts
+        return Position({**kept, **new}, attempts, self.loads + 1)
 
     def as_properties(self) -> dict[str, str]:
         """The table property that stores this position."""
-        sources = {name: vars(entry) for name, entry in sorted(self.sources.items())}
-        stored = {"sources": sources, "attempts": list(self.attempts)}
+        sources = {
+            name: {key: value for key, value in vars(entry).items() if value or key != "stamp"}
+            for name, entry in sorted(self.sources.items())
+        }
+        stored = {"sources": sources, "attempts": list(self.attempts), "loads": self.loads}
         return {PROPERTY: json.dumps(stored, separators=(",", ":"))}

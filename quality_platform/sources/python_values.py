@@ -103,7 +103,7 @@ def text_of(value: Any) -> str | None:
         case bytes() | bytearray() | memoryview():
             return bytes(value).decode()
         case dict() | list() | tuple():
-            return json.dumps(value, default=text_of, ensure_ascii=False)
+            return _json(value)
         case _:
             return repr(value) if isinstance(value, float) else str(value)
 
@@ -113,3 +113,19 @@ def _time_of_day(value: timedelta) -> str:
     if timedelta(0) <= value < _DAY:
         return (datetime.min + value).time().isoformat()
     return str(value)
+
+
+def _json(value: Any) -> str:
+    """JSON in which decimals are numbers with all their digits, which `json` cannot write."""
+    match value:
+        case dict():
+            parts = [f"{_json(str(name))}: {_json(part)}" for name, part in value.items()]
+            return "{" + ", ".join(parts) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(_json(part) for part in value) + "]"
+        case Decimal() if value.is_finite():
+            return format(value, "f")
+        case None | bool() | int() | float():
+            return json.dumps(value)
+        case _:
+            return json.dumps(text_of(value), ensure_ascii=False)

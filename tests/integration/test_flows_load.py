@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.project import (
@@ -238,8 +239,8 @@ def test_a_file_that_breaks_off_late_deletes_what_was_staged_of_it(
 def _small_blocks() -> object:
     from quality_platform.sources.csv_files import CsvFormat
 
-    def made(delimiter: str, quote: str, null_strings: tuple[str, ...]) -> CsvFormat:
-        return CsvFormat(delimiter, quote, null_strings, block_bytes=4096)
+    def made(delimiter: str, quote: str, null_strings: tuple[str, ...], **more: Any) -> CsvFormat:
+        return CsvFormat(delimiter, quote, null_strings, block_bytes=4096, **more)
 
     return made
 

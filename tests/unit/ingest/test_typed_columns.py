@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -110,3 +111,56 @@ def test_encodings_do_not_make_another_type() -> None:
 
     assert has_types(encoded, schema)
     assert not has_types(encoded.set(1, pa.field("b", pa.timestamp("ns", "UTC"))), schema)
+
+
+INFINITE = -9222425352054775809
+"""What drivers make of an infinite timestamp, in microseconds."""
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (pa.array([0, INFINITE]).cast(pa.timestamp("us", "UTC")), "or an infinite one"),
+        (pa.array([0, 2**62]).cast(pa.timestamp("us")), "of the years 0001 to 9999"),
+        (pa.array([0, -2147472692], pa.int32()).cast(pa.date32()), "of the years 0001 to 9999"),
+        (pa.array([0, 86_400_000_000]).view(pa.time64("us")), "before 24:00"),
+        (pa.array([0, -1]).view(pa.time64("us")), "before 24:00"),
+    ],
+)
+def test_what_is_beyond_the_calendar_or_the_clock_takes_its_row_out(
+    column: pa.Array[Any], reason: str
+) -> None:
+    schema = pa.schema([("c", column.type)])
+
+    rows, bad = fit(pa.record_batch([column], names=["c"]), schema)
+
+    assert [cell.row for cell in bad] == [1]
+    assert reason in bad[0].reason
+    assert rows.column(0).is_null().to_pylist() == [False, True]
+
+
+def test_uuids_and_json_become_texts() -> None:
+    texts = ["0e984725-c51c-4bf4-9960-e1c80e27aba0", None, "ffffffff-ffff-ffff-ffff-ffffffffffff"]
+    octets = [uuid.UUID(text).bytes if text else None for text in ["0" * 32, *texts]]
+    stored = pa.array(octets, pa.binary(16))
+    uuids = pa.ExtensionArray.from_storage(pa.uuid(), stored).slice(1)
+    json = pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a": 1}', None]))
+
+    assert fitted(uuids, pa.string()) == (texts, [])
+    assert fitted(uuids.slice(3), pa.string()) == ([], [])
+    assert fitted(json, pa.string()) == (['{"a": 1}', None], [])
+
+
+def test_a_timestamp_without_a_zone_is_of_the_contracts_default_zone() -> None:
+    column = pa.array([datetime(2024, 7, 1, 12), datetime(2024, 3, 31, 2, 30), None])
+    zone = {"odcs:defaultTimezone": "Europe/Berlin"}
+    schema = pa.schema([pa.field("c", pa.timestamp("us", "UTC"), metadata=zone)])
+    batch = pa.record_batch([column], names=["c"])
+    require_fitting(batch.schema, schema, HERE)
+
+    rows, bad = fit(batch, schema)
+
+    assert rows.column(0).to_pylist() == [datetime(2024, 7, 1, 10, tzinfo=UTC), None, None]
+    assert [(cell.row, cell.reason) for cell in bad] == [
+        (1, "no time that the clocks of Europe/Berlin show once")
+    ]

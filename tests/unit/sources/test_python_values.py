@@ -37,7 +37,8 @@ from quality_platform.sources.python_values import text_columns, text_of
         (timedelta(seconds=-1), "-1 day, 23:59:59"),
         (b"\xc3\xa4", "ä"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
-        ({"a": [1, None, Decimal("0.10")]}, '{"a": [1, null, "0.10"]}'),
+        ({"a": [1, None, Decimal("0.10")]}, '{"a": [1, null, 0.10]}'),
+        ([True, 0.1, (date(2024, 1, 1), "ä")], '[true, 0.1, ["2024-01-01", "ä"]]'),
     ],
 )
 def test_a_value_is_written_with_all_that_it_says(value: Any, text: str | None):
@@ -59,7 +60,7 @@ def test_a_row_with_what_is_no_text_is_rejected_with_all_that_it_holds():
     assert rows.column("n").to_pylist() == ["1"]
     assert [reject.reason for reject in rejects] == ["t: bytes that are no UTF-8"] * 2
     assert json.loads(rejects[0].raw) == {"n": 2, "t": "M\\xfcller", "b": "\\xff"}
-    assert json.loads(rejects[1].raw)["t"] == "\\ud800"
+    assert json.loads(rejects[1].raw)["t"] == "\ud800"
 
 
 def test_no_rows_are_a_batch_of_no_rows():
