@@ -18,17 +18,34 @@ def run(
     names: Annotated[
         list[str] | None, typer.Argument(help="Tables and feature views; all by default.")
     ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Read everything again, in place of all rows.")
+    ] = False,
+    start: Annotated[
+        str, typer.Option("--from", help="Read again from this value of the cursor, inclusive.")
+    ] = "",
+    end: Annotated[
+        str, typer.Option("--to", help="Read again up to this value of the cursor, exclusive.")
+    ] = "",
     runner: RunnerOption = None,
     strict: StrictOption = False,
 ) -> None:
-    """Load tables, compute and materialize feature views, without Dagster."""
+    """Load tables, compute and materialize feature views, without Dagster.
+
+    A full refresh and a range are for the tables that are named; feature views take no notice.
+    """
     from quality_platform.flows.platform import open_platform
+    from quality_platform.flows.requests import Request
     from quality_platform.flows.run_platform import run_platform
 
     platform = open_platform(runner)
+    request = Request.of(full_refresh=full_refresh, start=start, end=end)
+    if not names and request != Request():
+        raise typer.BadParameter("name the tables that are to be read again")
     console = Console()
     steps = []
-    for step in run_platform(platform, names or (), f"cli-{uuid.uuid4().hex}", _progress(console)):
+    run_id = f"cli-{uuid.uuid4().hex}"
+    for step in run_platform(platform, names or (), run_id, _progress(console), request):
         print_step(console, step)
         steps.append(step)
     _finish(console, steps, strict=strict)

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from quality_platform.config.base_models import (
     Bytes,
@@ -16,30 +16,9 @@ from quality_platform.config.base_models import (
     Namespace,
     Timezone,
 )
+from quality_platform.config.catalog_models import LakeConfig
 from quality_platform.config.load_models import LoadConfig
 from quality_platform.config.source_models import AnySource, ConnectionConfig
-
-
-class CatalogConfig(Model):
-    """The Iceberg catalog."""
-
-    name: Name = "lake"
-    """The catalog's name in pyiceberg."""
-    type: Literal["sql"] = "sql"
-    """The kind of catalog: `sql` is a SQLite or PostgreSQL database."""
-    uri: SecretStr = SecretStr("sqlite:///${QUALITY_PLATFORM_HOME}/catalog.db")
-    """SQLAlchemy URL of the catalog database; `postgresql+psycopg2://...` for PostgreSQL."""
-
-
-class LakeConfig(Model):
-    """Where the tables live."""
-
-    catalog: CatalogConfig = CatalogConfig()
-    """The Iceberg catalog."""
-    warehouse: str = "${QUALITY_PLATFORM_HOME}/warehouse"
-    """Folder (or `file://` URI) of the tables' files."""
-    target_file_size: Bytes = "128MB"
-    """Size at which a data file is finished and the next one begun."""
 
 
 class MaintenanceConfig(Model):
@@ -79,6 +58,14 @@ class RetryConfig(Model):
     """Delay before the first retry; it doubles with each further one."""
     jitter: bool = True
     """Whether delays are varied at random, so that many tables do not retry at the same moment."""
+
+
+class RateLimitStoreConfig(Model):
+    """Where runs tell each other how often they asked a connection."""
+
+    store: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    """`redis://...` (or `rediss://` with TLS), for runs on several machines; a file in the
+    platform's home where left out, for those of one. Connections are told apart by their names."""
 
 
 class TableConfig(Model):
@@ -236,6 +223,8 @@ class RunnerConfig(Model):
     """Upkeep of every table that does not say otherwise."""
     connections: dict[Name, ConnectionConfig] = Field(default_factory=dict)
     """Databases and services that sources read from, by name."""
+    rate_limits: RateLimitStoreConfig = RateLimitStoreConfig()
+    """Where the rate limits of connections are kept."""
     tables: Annotated[dict[Name, TableConfig], Field(min_length=1)]
     """The tables, by name."""
     feature_views: dict[Name, FeatureViewConfig] = Field(default_factory=dict)
@@ -251,10 +240,6 @@ class RunnerConfig(Model):
 def model_defaults() -> dict[str, Any]:
     """The sections that may be left out, with their defaults, before `${VAR}` are replaced."""
     return {
-        "lake": {
-            "catalog": {"uri": CatalogConfig().uri.get_secret_value()},
-            "warehouse": LakeConfig().warehouse,
-        },
         "feature_store": {
             "registry": str(FeatureStoreConfig().registry),
             "online_store": str(FeatureStoreConfig().online_store),

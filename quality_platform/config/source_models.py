@@ -13,19 +13,27 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from quality_platform.config.base_models import Bytes, Duration, Model, Name
+from quality_platform.config.base_models import Bytes, Duration, Model, Name, seconds
 
 ENTRY_POINTS = "quality_platform.sources"
 """The group of entry points under which a distribution registers its source types."""
 
 
 class RateLimitConfig(Model):
-    """How often the platform may ask a connection, over all runs on this machine together."""
+    """How often the platform may ask a connection, over all runs together."""
 
     requests: Annotated[int, Field(ge=1)]
     """Requests in one `period`."""
     period: Duration = "1s"
-    """The period in which so many are allowed."""
+    """The period in which so many are allowed. After a rest as many are allowed at once."""
+    max_wait: Duration = "10m"
+    """How long a request may wait for its turn."""
+
+    @model_validator(mode="after")
+    def _has_a_period(self) -> RateLimitConfig:
+        if not seconds(self.period):
+            raise ValueError("`period` must be at least 1s")
+        return self
 
 
 class ConnectionConfig(Model):
@@ -39,7 +47,8 @@ class ConnectionConfig(Model):
     statement_timeout: Duration = "1h"
     """How long one statement may take until the server stops it."""
     rate_limit: RateLimitConfig | None = None
-    """How often it may be asked; as often as needed where left out."""
+    """How often it may be asked: each connection that is made and each query is a request. As often
+    as needed where left out."""
 
 
 class SourceConfig(Model):

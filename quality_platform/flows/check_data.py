@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,6 +106,8 @@ def check_data(request: CheckRequest) -> CheckReport:
     specs, schema = check_specs(obj, targets, contract.sla), table_schema(obj)
     wanted, skipped = _selected(specs, request)
     platform = open_platform(request.runner) if request.runner else None
+    if platform is not None:
+        request = replace(request, engine=replace(request.engine, files=platform.remote_files))
     with DataReader(request.options, platform) as reader:
         data = reader.read(request.data, obj)
         references = _references(request, wanted, reader, schema)

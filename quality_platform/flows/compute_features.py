@@ -13,10 +13,11 @@ from quality_platform.features.sql_view import FeatureInput, FeatureQuery, compu
 from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.judging import Pins
+from quality_platform.flows.load_changes import LoadPlan
 from quality_platform.flows.load_table import load_id_of, outcome_of
 from quality_platform.flows.outcomes import Progress, TableOutcome, silent
 from quality_platform.flows.platform import Platform
-from quality_platform.flows.publishing import LakeTables, Load, LoadPlan
+from quality_platform.flows.publishing import LakeTables, Load
 from quality_platform.flows.recording import recorded, starting_over
 from quality_platform.flows.staging import Staging
 from quality_platform.lake.query import EngineSettings

@@ -29,6 +29,7 @@ from quality_platform.checks.specs import (
 )
 from quality_platform.errors import EngineError
 from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.merge_rules import present_rows
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.samples import Samples
 from quality_platform.lake.reading import files_of, published_snapshot
@@ -45,7 +46,8 @@ class Pins:
     """The snapshots that a run reads beside its source, chosen once at its start.
 
     `snapshots` has a snapshot id for every table that a foreign key refers to; a table that has
-    none yet is missing, and checks against it cannot run.
+    none yet is missing, and checks against it cannot run. Of a table that keeps the versions of its
+    rows only the present ones count.
     """
 
     snapshots: dict[str, int] = field(hash=False)
@@ -57,11 +59,12 @@ class Pins:
         snapshots: dict[str, int] = {}
         files: dict[str, TableFiles] = {}
         for name in names:
-            table = platform.lake.find_table(platform.contracted(name).identifier)
+            contracted = platform.contracted(name)
+            table = platform.lake.find_table(contracted.identifier)
             snapshot = published_snapshot(table)
             if table is not None and snapshot is not None:
                 snapshots[name] = snapshot.snapshot_id
-                files[name] = files_of(table, snapshot.snapshot_id)
+                files[name] = present_rows(contracted, files_of(table, snapshot.snapshot_id))
         return cls(snapshots, files)
 
 

@@ -14,13 +14,36 @@ Progress = Callable[[str, str], None]
 State = Literal["published", "nothing_new", "blocked"]
 
 
+MERGED = ("updated", "unchanged", "superseded", "deleted")
+"""What becomes of rows in the modes that compare them with the table's."""
+
+
 def silent(step: str, detail: str) -> None:
     """A progress listener that does nothing."""
 
 
 @dataclass(frozen=True)
 class LoadOutcome:
-    """One load: one unit of ingest, committed as a whole or not at all."""
+    """One load: one unit of ingest, committed as a whole or not at all.
+
+    Attributes:
+        load_id: The load.
+        attempt: The attempt of it.
+        files: The sources that it read.
+        rows_read: All records read: published, unchanged, superseded, deleting or quarantined.
+        rows_published: Rows that are new in the table or took the place of another.
+        rows_quarantined: Rows held back.
+        results: Of every check.
+        snapshot_id: What was committed; None where nothing was.
+        quarantine_snapshot_id: The same of the quarantine.
+        branch: Where a blocked load can be looked at.
+        rows_updated: Those of the published rows that took the place of another.
+        rows_unchanged: Rows read that the table had already.
+        rows_superseded: Rows read in whose place a newer one stays; deletes of what was not there.
+        rows_deleted: Rows of the table that were removed, or ended, with no other in their place.
+        rows_deleting: Rows read that say that another is deleted, where it was there.
+        notes: What people must know of the load, in sentences.
+    """
 
     load_id: str
     attempt: str
@@ -32,6 +55,22 @@ class LoadOutcome:
     snapshot_id: int | None = None
     quarantine_snapshot_id: int | None = None
     branch: str | None = None
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_superseded: int = 0
+    rows_deleted: int = 0
+    rows_deleting: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows_not_published(self) -> int:
+        """Rows read that are neither published nor quarantined, and need not be."""
+        return self.rows_unchanged + self.rows_superseded + self.rows_deleting
+
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """What became of rows beside those published and quarantined, by a word for each."""
+        return {word: getattr(self, f"rows_{word}") for word in MERGED}
 
     @property
     def blocked(self) -> bool:
@@ -67,6 +106,16 @@ class TableOutcome:
     def rows_quarantined(self) -> int:
         """Rows that this run quarantined."""
         return sum(load.rows_quarantined for load in self.loads)
+
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """What became of rows beside those published and quarantined, by a word for each."""
+        return {word: sum(load.row_counts[word] for load in self.loads) for word in MERGED}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people must know of this run, in sentences."""
+        return tuple(dict.fromkeys(note for load in self.loads for note in load.notes))
 
     def count(self, verdict: Verdict) -> int:
         """The number of checks that ended in this verdict."""

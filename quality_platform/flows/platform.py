@@ -24,7 +24,6 @@ from quality_platform.errors import (
     Problem,
     QualityPlatformError,
     RunnerFileError,
-    StorageError,
 )
 from quality_platform.flows.contracted_tables import (
     ContractedTable,
@@ -32,11 +31,13 @@ from quality_platform.flows.contracted_tables import (
     SourceTable,
     reference_problems,
 )
+from quality_platform.flows.lake_properties import lake_properties
 from quality_platform.flows.merge_rules import key_checks, load_problems
 from quality_platform.flows.table_layout import layout_problems
 from quality_platform.flows.table_schemas import table_schema
 from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
+from quality_platform.lake.remote_files import RemoteFiles
 from quality_platform.sources.object_storage import absolute_pattern
 
 
@@ -50,40 +51,28 @@ class Platform:
     home: Path
 
     @cached_property
-    def lake(self) -> Lake:
-        """The lake; connects on first use."""
-        config = self.runner.config.lake
-        warehouse = config.warehouse
-        if "://" not in warehouse:
-            folder = self.runner.resolve(warehouse)
-            self._make_folder(folder, "warehouse")
-            warehouse = folder.as_uri()
-        uri = config.catalog.uri.get_secret_value()
-        if uri.startswith("sqlite:///"):
-            self._make_folder(Path(uri.removeprefix("sqlite:///")).parent, "catalog")
-        return Lake(
-            config.catalog.name,
-            {"type": config.catalog.type, "uri": uri, "warehouse": warehouse},
-            self.runner.location("lake", "catalog"),
-        )
+    def remote_files(self) -> RemoteFiles:
+        """The files of the lake that are in an object store."""
+        return RemoteFiles()
 
-    def _make_folder(self, folder: Path, key: str) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"the folder cannot be made: {error.strerror}",
-                location=self.runner.location("lake", key),
-                field=f"lake.{key}",
-                received=folder,
-                action="correct the path, or remove what is in its way",
-            ) from error
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake; connects on first use.
+
+        Raises:
+            StorageError: a folder of a lake on this machine cannot be made.
+        """
+        where = self.runner.location("lake", "catalog")
+        name = self.runner.config.lake.catalog.name
+        return Lake(name, lake_properties(self.runner, self.home), where, self.remote_files)
 
     @property
     def engine(self) -> EngineSettings:
         """Limits of the query engine."""
         cfg = self.runner.config.engine
-        return EngineSettings(megabytes(cfg.memory_limit), cfg.threads, cfg.check_timeout_seconds)
+        return EngineSettings(
+            megabytes(cfg.memory_limit), cfg.threads, cfg.check_timeout_seconds, self.remote_files
+        )
 
     @property
     def target_file_bytes(self) -> int:

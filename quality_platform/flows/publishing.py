@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,8 +14,16 @@ from quality_platform.errors import AccountingError, ConcurrentLoadError
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.late_rows import late_rows
+from quality_platform.flows.load_changes import (
+    UNCONFORMED,
+    Changed,
+    LoadPlan,
+    found_changes,
+    rows_apart,
+)
 from quality_platform.flows.outcomes import LoadOutcome, Progress
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.row_changes import Published, RowChanges, RowCounts, Settled
 from quality_platform.flows.samples import Samples, run_sampled
 from quality_platform.flows.staging import Staging
 from quality_platform.flows.table_definitions import (
@@ -23,34 +31,18 @@ from quality_platform.flows.table_definitions import (
     may_set_aside,
     quarantine_definition,
 )
+from quality_platform.flows.version_dates import version_dates
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Table
 from quality_platform.lake.evolution import CONTRACT_VERSION, ensure_tables
+from quality_platform.lake.merging import Rewritten, rewritten
 from quality_platform.lake.position import Position
 from quality_platform.lake.query import duckdb_session
 from quality_platform.lake.reading import files_of, local_path, snapshot_of, summary_of
 from quality_platform.lake.table_files import TableFiles
-from quality_platform.quarantine.records import BROKEN_RULES, Provenance
+from quality_platform.quarantine.records import Provenance
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.row_rules import ReferenceKeys, RowRules
-
-UNCONFORMED = f"list_contains({BROKEN_RULES}, '{CONFORMS}')"
-"""SQL that tells the held rows that have no typed values."""
-
-
-@dataclass(frozen=True)
-class LoadPlan:
-    """What one load is.
-
-    `versions` are its sources, by name; `load_id` is derived from them, so that a repetition is the
-    same load; `replace` puts its rows in place of all before; `label` names the batch in messages,
-    "" for the only one.
-    """
-
-    load_id: str
-    versions: Mapping[str, str]
-    replace: bool
-    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,36 +107,42 @@ class Load:
             contract.version,
             datetime.now(UTC),
         )
-        samples = Samples(self.table.object, self.platform.sample_rows)
         with duckdb_session(self.platform.engine) as connection:
-            files = {**self.pins.files, self.table.name: self._published()}
-            keys = ReferenceKeys(connection, files, self.table.name)
-            plan = CheckPlan.of(self.table, connection, keys)
-            staging = Staging(
-                table=self.tables.main,
-                quarantine=self.tables.quarantine,
-                schema=self.table.schema,
-                rules=RowRules.compiled(connection, plan.row_rules, keys, self.table.schema),
-                conforms=next(s for s in self.table.specs if s.name == CONFORMS),
-                provenance=provenance,
-                samples=samples,
-                target_bytes=self.platform.target_file_bytes,
+            published = Published(connection, self._published())
+            keys = ReferenceKeys(
+                connection, {**self.pins.files, self.table.name: published.files}, self.table.name
             )
-            with staging:
+            plan = CheckPlan.of(self.table, connection, keys)
+            with self._staging(plan, keys, provenance) as staging:
                 try:
                     read(staging)
                     staging.close()
                     self.progress("staged", f"{staging.rows_read:,} rows read")
-                    results = self._check(staging, plan, BatchChecks(
-                        connection, self._batch_files(staging), keys, self._published(),
-                        staging.rows_read, self.platform.engine.check_timeout_seconds,
-                    ))  # fmt: skip
-                    self._require_accounted(staging)
+                    changes = found_changes(self.plan, self.table, published, staging)
+                    results, settled = self._check(staging, plan, keys, changes)
+                    changed = self._settled(staging, settled)
+                    self._require_accounted(staging, settled.counts)
+                    changed = self._arranged(staging, changed)
                 except BaseException:
                     staging.discard()
                     raise
                 self.progress("checked", f"{len(results)} checks run")
-                return self._decide(staging, attempt, results)
+                return self._decide(staging, attempt, results, changed)
+
+    def _staging(self, plan: CheckPlan, keys: ReferenceKeys, provenance: Provenance) -> Staging:
+        published = keys.files[self.table.name]
+        return Staging(
+            table=self.tables.main,
+            quarantine=self.tables.quarantine,
+            schema=self.table.schema,
+            rules=RowRules.compiled(keys.connection, plan.row_rules, keys, self.table.schema),
+            conforms=next(s for s in self.table.specs if s.name == CONFORMS),
+            provenance=provenance,
+            samples=Samples(self.table.object, self.platform.sample_rows),
+            target_bytes=self.platform.target_file_bytes,
+            versions=version_dates(self.plan.merge, keys.connection, published, provenance.at),
+            merge=self.plan.merge,
+        )
 
     def _batch_files(self, staging: Staging) -> BatchFiles:
         return BatchFiles(
@@ -162,28 +160,61 @@ class Load:
         return files_of(self.tables.main, snapshot.snapshot_id if snapshot else None)
 
     def _check(
-        self, staging: Staging, plan: CheckPlan, batch: BatchChecks
-    ) -> tuple[CheckResult, ...]:
+        self,
+        staging: Staging,
+        plan: CheckPlan,
+        keys: ReferenceKeys,
+        changes: RowChanges | None,
+    ) -> tuple[tuple[CheckResult, ...], Settled]:
+        batch = BatchChecks(
+            keys.connection,
+            self._batch_files(staging),
+            keys,
+            self._published(),
+            staging.rows_read,
+            self.platform.engine.check_timeout_seconds,
+            apart=rows_apart(self.plan, changes),
+        )
         outcomes = run_sampled(batch, plan.batch_checks, staging.samples)
-        staging.hold_back(late_rows(batch.labelled(), batch.row_specs))
+        late = late_rows(batch.labelled(), batch.row_specs)
+        places = {file: rows.positions for file, rows in late.items()}
+        dropped = changes.dropped(places) if changes else {}
+        settled = changes.settle(places) if changes else Settled()
+        staging.hold_back(late, dropped)
         judge = Judge(
             self.table, staging.rows_read, staging.samples, self.plan.label, staging.judged
         )
         errors = {**plan.errors, **staging.rules.failed}
-        return judge.results(staging.counts, outcomes, errors)
+        return judge.results(staging.counts, outcomes, errors), settled
 
-    def _require_accounted(self, staging: Staging) -> None:
+    def _settled(self, staging: Staging, settled: Settled) -> Changed:
+        """Writes the published files anew in which rows give way."""
+        table = self.tables.main
+        if not settled.changes:
+            return Changed(settled, Rewritten())
+        self.progress("merging", f"{len(settled.changes)} files change")
+        writer = staging.writer(table, "-merged")
+        return Changed(settled, rewritten(table, self._published(), settled.changes, writer))
+
+    def _arranged(self, staging: Staging, changed: Changed) -> Changed:
+        """The files that will be committed, as the table's partitions and sort order want them."""
+        engine = self.platform.engine
+        staging.good_files = staging.arranged(staging.good_files, engine, "-laid")
+        files = staging.arranged(changed.rewritten.files, engine, "-merged-laid")
+        return replace(changed, rewritten=replace(changed.rewritten, files=files))
+
+    def _require_accounted(self, staging: Staging, counts: RowCounts) -> None:
         good = sum(file.rows for file in staging.good_files)
         held = sum(file.rows for file in staging.held_files)
-        if staging.rows_read != good + held:
+        if staging.rows_read != good + held + counts.not_published:
             raise AccountingError(
-                f"{staging.rows_read} rows were read, but {good} staged for publishing "
-                f"and {held} for quarantine",
+                f"{staging.rows_read} rows were read, but {good} staged for publishing, "
+                f"{held} for quarantine, and {counts.not_published} are not to be published",
                 action="nothing was published; report this: it is a defect of the platform",
             )
 
     def _decide(
-        self, staging: Staging, attempt: str, results: Sequence[CheckResult]
+        self, staging: Staging, attempt: str, results: Sequence[CheckResult], changed: Changed
     ) -> LoadOutcome:
         outcome = LoadOutcome(
             load_id=self.plan.load_id,
@@ -194,7 +225,19 @@ class Load:
             rows_quarantined=0,
             results=tuple(results),
         )
-        return self._block(staging, outcome) if outcome.blocked else self._publish(staging, outcome)
+        if outcome.blocked:
+            return self._block(staging, outcome, changed.rewritten)
+        counts = changed.settled.counts
+        outcome = replace(
+            outcome,
+            rows_updated=counts.updated,
+            rows_unchanged=counts.unchanged,
+            rows_superseded=counts.superseded,
+            rows_deleted=counts.deleted,
+            rows_deleting=counts.deletes,
+            notes=changed.settled.notes,
+        )
+        return self._publish(staging, outcome, changed.rewritten)
 
     def _summary(self, outcome: LoadOutcome) -> dict[str, str]:
         return {
@@ -203,9 +246,10 @@ class Load:
             commits.ROWS_READ: str(outcome.rows_read),
             "quality-platform.run-id": self.run_id,
             CONTRACT_VERSION: self.table.contract.version,
+            **commits.row_counts(outcome.row_counts),
         }
 
-    def _block(self, staging: Staging, outcome: LoadOutcome) -> LoadOutcome:
+    def _block(self, staging: Staging, outcome: LoadOutcome, rewrite: Rewritten) -> LoadOutcome:
         """Keeps the batch on branches for inspection; main and the quarantine stay as they are."""
         lake, summary = self.platform.lake, self._summary(outcome)
         branch = audit_branch(outcome.load_id)
@@ -215,14 +259,14 @@ class Load:
             lake,
             self.tables.main,
             branch,
-            staging.good_files,
+            (*staging.good_files, *rewrite.files),
             summary,
-            replace=self.plan.replace,
+            replace=self.plan.replace or rewrite.removed,
         )
         self.progress("blocked", f"staged for inspection on branch {branch}")
         return replace(outcome, branch=branch)
 
-    def _publish(self, staging: Staging, outcome: LoadOutcome) -> LoadOutcome:
+    def _publish(self, staging: Staging, outcome: LoadOutcome, rewrite: Rewritten) -> LoadOutcome:
         lake, summary = self.platform.lake, self._summary(outcome)
         held = None
         if staging.held_files:
@@ -234,24 +278,28 @@ class Load:
         main = commits.publish(
             lake,
             self.tables.main,
-            staging.good_files,
+            (*staging.good_files, *rewrite.files),
             self.tables.position.advanced(
                 self.plan.versions,
                 outcome.load_id,
                 outcome.attempt,
-                replace=self.plan.replace,
+                replace=self.plan.replace or self.plan.compares,
+                stamps=self.plan.stamps,
+                held=held is not None,
             ),
             summary,
-            replace=self.plan.replace,
+            replace=self.plan.replace or rewrite.removed,
         )
-        commits.assert_accounted(outcome.rows_read, main, held)
+        commits.assert_accounted(
+            outcome.rows_read - outcome.rows_not_published, main, held, rewrite
+        )
         self.progress("published", f"snapshot {main.snapshot_id}")
         # The load is published, whatever becomes of the branches: the next one removes them too.
         with suppress(ConcurrentLoadError):
             self._remove_older_branches()
         return replace(
             outcome,
-            rows_published=int(summary_of(main).get("added-records", 0)),
+            rows_published=int(summary_of(main).get("added-records", 0)) - rewrite.kept,
             rows_quarantined=rows_held,
             snapshot_id=main.snapshot_id,
             quarantine_snapshot_id=held.snapshot_id if held else None,

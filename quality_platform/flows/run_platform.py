@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from quality_platform.checks.results import Verdict
 from quality_platform.errors import QualityPlatformError
@@ -13,6 +14,7 @@ from quality_platform.flows.load_table import load_table
 from quality_platform.flows.materialize_features import materialize_feature_view
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.requests import NOTHING_IN_PARTICULAR, Request
 
 StepProgress = Callable[[str, str, str], None]
 """Called with the name of a table or view, a step, and a text for people."""
@@ -37,9 +39,15 @@ class StepOutcome:
 
 
 def run_platform(
-    platform: Platform, names: Sequence[str], run_id: str, progress: StepProgress
+    platform: Platform,
+    names: Sequence[str],
+    run_id: str,
+    progress: StepProgress,
+    request: Request = NOTHING_IN_PARTICULAR,
 ) -> Iterator[StepOutcome]:
     """Runs the tables and feature views called `names`, or all, and yields how each ended.
+
+    `request` is what is asked of each of the tables.
 
     What depends on something that failed in this run is skipped; everything else still runs.
 
@@ -49,7 +57,7 @@ def run_platform(
     for name in names:
         platform.contracted(name)
     failed: set[str] = set()
-    for name, needs, flow in _steps(platform, run_id, progress):
+    for name, needs, flow in _steps(platform, run_id, progress, request):
         if names and name.removeprefix("online.") not in names:
             continue
         missing = sorted(failed.intersection(needs))
@@ -71,12 +79,13 @@ def _step(name: str, flow: Callable[[], TableOutcome | MaterializationOutcome]) 
 
 
 def _steps(
-    platform: Platform, run_id: str, progress: StepProgress
+    platform: Platform, run_id: str, progress: StepProgress, request: Request
 ) -> Iterator[tuple[str, tuple[str, ...], Callable[[], TableOutcome | MaterializationOutcome]]]:
     """Every step in order: its name, the steps that it depends on, and what it does."""
     for name in platform.load_order:
         table = platform.tables[name]
-        yield name, table.references, _bound(load_table, platform, name, run_id, progress)
+        load = partial(load_table, request=request)
+        yield name, table.references, _bound(load, platform, name, run_id, progress)
     for view in platform.feature_tables.values():
         needs = (*view.config.inputs, *view.references)
         yield view.name, needs, _bound(compute_feature_view, platform, view.name, run_id, progress)

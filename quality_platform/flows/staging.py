@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,18 @@ from numpy.typing import NDArray
 from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.specs import CheckSpec, Severity
 from quality_platform.checks.wording import reason_text
+from quality_platform.flows.delete_marks import DeleteMarks
 from quality_platform.flows.late_rows import LateRows
+from quality_platform.flows.merge_rules import MergeRules
 from quality_platform.flows.samples import Samples
+from quality_platform.flows.version_dates import VersionDates
 from quality_platform.ingest.conform import BadCell, conform, positions
 from quality_platform.ingest.source_lines import SourceLines
 from quality_platform.ingest.typed_columns import fit
 from quality_platform.lake.catalog import Table
 from quality_platform.lake.data_files import RollingWriter, StagedFile, delete_file, read_batches
+from quality_platform.lake.layout import arrange
+from quality_platform.lake.query import EngineSettings
 from quality_platform.lake.reading import local_path
 from quality_platform.quarantine.records import (
     HeldRows,
@@ -49,6 +54,24 @@ class Origin:
         line = self.lines[row].as_py()
         return self.file if line is None else f"{self.file}:{line}"
 
+    def of(self, kept: NDArray[np.int64]) -> Origin:
+        """The origin of some of the rows."""
+        lines = self.lines.take(kept)
+        return Origin(self.file, lines, lambda rows: self.raw([int(kept[n]) for n in rows]))
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A staged file, the rows staged before it, and its rows that are dropped, ascending."""
+
+    file: StagedFile
+    start: int
+    dropped: NDArray[np.int64]
+
+
+NO_ROWS = np.empty(0, np.int64)
+NOTHING_LATE = LateRows(NO_ROWS, np.empty(0, np.int32), ())
+
 
 @dataclass
 class Staging:
@@ -66,6 +89,8 @@ class Staging:
     provenance: Provenance
     samples: Samples
     target_bytes: int
+    versions: VersionDates | None = None
+    merge: MergeRules | None = None
     rows_read: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     judged: Counter[str] = field(default_factory=Counter)
@@ -76,19 +101,34 @@ class Staging:
         self._scratch = tempfile.TemporaryDirectory(prefix="quality-platform-")
         self._lines = SourceLines(Path(self._scratch.name) / "lines.arrow")
         self._writers: list[RollingWriter] = []
-        self._good = self._writer(self.table)
-        self._held = self._writer(self.quarantine)
+        self._good = self.writer(self.table)
+        self._held = self.writer(self.quarantine)
+        self._rows_good = 0
+        self.marks: DeleteMarks | None = None
+        if self.merge is not None and self.merge.flag is not None:
+            path = Path(self._scratch.name) / "marks.parquet"
+            self.marks = DeleteMarks(self.merge, self.schema, path)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.marks is not None:
+            self.marks.close()
         self._lines.close()
         self._scratch.cleanup()
 
-    def _writer(self, table: Table, part: str = "") -> RollingWriter:
+    def writer(self, table: Table, part: str = "") -> RollingWriter:
+        """A writer of files of this attempt, whose names begin with its id and `part`."""
         prefix = f"{self.provenance.load_id}-{self.provenance.attempt}{part}"
         writer = RollingWriter(table, prefix, self.target_bytes)
         self._writers.append(writer)
         return writer
+
+    def arranged(
+        self, files: Sequence[StagedFile], engine: EngineSettings, part: str
+    ) -> tuple[StagedFile, ...]:
+        """Files of the table as its partitions and sort order want them, named as by `writer`."""
+        prefix = f"{self.provenance.load_id}-{self.provenance.attempt}{part}"
+        return arrange(self.table, files, engine, prefix, self.target_bytes)
 
     def add_records(self, batch: SourceBatch, file: str) -> None:
         """Conforms, checks and splits the records of one batch of a source."""
@@ -104,18 +144,38 @@ class Staging:
 
     def _add(self, rows: pa.RecordBatch, bad_cells: Sequence[BadCell], origin: Origin) -> None:
         self.rows_read += rows.num_rows
+        marked = self.marks.positions(rows, positions(bad_cells)) if self.marks else NO_ROWS
+        if self.marks is None or not len(marked):
+            self._judge(rows, bad_cells, origin)
+            return
+        rest = np.setdiff1d(np.arange(rows.num_rows), marked)
+        places = {int(old): new for new, old in enumerate(rest)}
+        left = [replace(cell, row=places[cell.row]) for cell in bad_cells]
+        before = self._rows_good
+        good = rest[self._judge(rows.take(rest), left, origin.of(rest))]
+        self.marks.add(rows.take(marked), before + np.searchsorted(good, marked))
+
+    def _judge(
+        self, rows: pa.RecordBatch, bad_cells: Sequence[BadCell], origin: Origin
+    ) -> NDArray[np.bool_]:
+        """Checks and splits rows; whether each was good."""
         reasons = self._row_reasons(rows, bad_cells, origin)
         held = sorted(reasons)
         if held:
             self._hold(rows, held, [reasons[n] for n in held], origin)
         keep = np.ones(rows.num_rows, bool)
         keep[held] = False
-        self._good.write(rows.filter(pa.array(keep)))
+        good = rows.filter(pa.array(keep))
+        self._good.write(good if self.versions is None else self.versions.begun(good))
+        self._rows_good += good.num_rows
         self._lines.add(origin.file, pc.filter(origin.lines, pa.array(keep)))
+        return keep
 
     def close(self) -> None:
         """Finishes the files."""
         self.good_files, self.held_files = self._good.close(), self._held.close()
+        if self.marks is not None:
+            self.marks.close()
 
     def _row_reasons(
         self, rows: pa.RecordBatch, bad_cells: Sequence[BadCell], origin: Origin
@@ -184,45 +244,53 @@ class Staging:
         )
         self._held.write(quarantine_batch(held, self.provenance))
 
-    def hold_back(self, late: Mapping[str, LateRows]) -> None:
-        """Moves rows that broke a check on the whole batch; only the files that have any change."""
-        if not late:
+    def hold_back(
+        self, late: Mapping[str, LateRows], dropped: Mapping[str, NDArray[np.int64]] | None = None
+    ) -> None:
+        """Moves rows that broke a check on the whole batch; only the files that have any change.
+
+        `dropped` has, by file, the positions of good rows that are neither published nor held.
+        """
+        dropped = dropped or {}
+        if not late and not dropped:
             return
-        good, held = self._writer(self.table, "-split"), self._writer(self.quarantine, "-split")
-        self.good_files = self._split_good(late, good, held)
+        good, held = self.writer(self.table, "-split"), self.writer(self.quarantine, "-split")
+        self.good_files = self._split_good(late, dropped, good, held)
         self.held_files = self._amend_held(late, held)
 
     def _split_good(
-        self, late: Mapping[str, LateRows], good: RollingWriter, held: RollingWriter
+        self,
+        late: Mapping[str, LateRows],
+        dropped: Mapping[str, NDArray[np.int64]],
+        good: RollingWriter,
+        held: RollingWriter,
     ) -> tuple[StagedFile, ...]:
         kept, start = [], 0
         for file in self.good_files:
-            rows = late.get(local_path(file.uri))
-            if rows is None:
+            path = local_path(file.uri)
+            if path not in late and path not in dropped:
                 kept.append(file)
             else:
-                self._split(file, start, rows, good, held)
+                out = dropped.get(path, NO_ROWS)
+                self._split(Staged(file, start, out), late.get(path, NOTHING_LATE), good, held)
                 delete_file(self.table, file)
             start += file.rows
         return (*kept, *good.close())
 
     def _split(
-        self,
-        file: StagedFile,
-        start: int,
-        late: LateRows,
-        good: RollingWriter,
-        held: RollingWriter,
+        self, staged: Staged, late: LateRows, good: RollingWriter, held: RollingWriter
     ) -> None:
-        places = late.positions
-        for rows, first, last, here in _with_places(read_batches(self.table, file), places):
+        places, offset = late.positions, 0
+        for rows, first, last, here in _with_places(read_batches(self.table, staged.file), places):
             keep = np.ones(rows.num_rows, bool)
             keep[here] = False
+            keep[_within(staged.dropped, offset, rows.num_rows)] = False
+            offset += rows.num_rows
             good.write(rows.filter(pa.array(keep)))
             if first == last:
                 continue
-            taken = _plain(rows.take(here))
-            files, lines = self._lines.at((places[first:last] + start).tolist())
+            taken = _plain(rows.take(here).select(self.schema.names))
+            files, lines = self._lines.at((places[first:last] + staged.start).tolist())
             found = HeldRows(
                 rows=taken,
                 reasons=self._late_reasons(taken, late.checks(first, last)),
@@ -265,6 +333,12 @@ class Staging:
         """Deletes all files: the load came to nothing."""
         for writer in self._writers:
             writer.discard()
+
+
+def _within(places: NDArray[np.int64], offset: int, rows: int) -> NDArray[np.int64]:
+    """Those of the ascending places of a file that are in a batch of it, from the batch's start."""
+    first, last = np.searchsorted(places, [offset, offset + rows]).tolist()
+    return places[first:last] - offset
 
 
 def _with_places(

@@ -17,7 +17,7 @@ from pyiceberg.io import InputStream, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
 
-from quality_platform.errors import StorageError
+from quality_platform.lake.storage_errors import storage_error
 
 ROW_GROUP_BYTES = 64 * 2**20
 """Arrow bytes that are buffered before a row group is written: the writer's memory bound."""
@@ -156,12 +156,8 @@ def _storage_errors(table: Table) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"a data file cannot be read or written: {error.strerror or type(error).__name__}",
-            field="lake.warehouse",
-            received=table.location(),
-            action="check that the warehouse exists, is writable and has space",
-        ) from error
+        failing = "a data file cannot be read or written"
+        raise storage_error(error, failing, table.location()) from None
 
 
 def read_batches(table: Table, file: StagedFile) -> Iterator[pa.RecordBatch]:
@@ -214,6 +210,9 @@ class _OpenFile:
             compression="zstd",
             compression_level=1,
             store_decimal_as_integer=True,
+            # Columns of few values gain by a dictionary; to give up on the others late (at 1 MB)
+            # takes more than half of the time of writing.
+            dictionary_pagesize_limit=64 * 2**10,
         )
         return cls(output.location, stream, writer, placement)
 

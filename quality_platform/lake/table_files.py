@@ -7,7 +7,7 @@ table has now. Iceberg tells columns by their field ids, and so does DuckDB wher
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import pyarrow as pa
@@ -29,11 +29,13 @@ class TableFiles(Sequence[str]):
     """Paths or URIs of data files of one table.
 
     `columns` are the table's, where some of the files may have been written with others; () where
-    all files have the same columns, which is faster to read.
+    all files have the same columns, which is faster to read. `where` is a SQL condition on the rows
+    that count; "" for all.
     """
 
     paths: tuple[str, ...] = ()
     columns: tuple[FileColumn, ...] = ()
+    where: str = ""
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -44,7 +46,7 @@ class TableFiles(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | TableFiles:
         """The file at a place, or the files at several."""
         if isinstance(index, slice):
-            return TableFiles(self.paths[index], self.columns)
+            return replace(self, paths=self.paths[index])
         return self.paths[index]
 
     def __len__(self) -> int:
@@ -57,7 +59,7 @@ class TableFiles(Sequence[str]):
 
     def only(self, paths: Iterable[str]) -> TableFiles:
         """These files of the same table."""
-        return TableFiles(tuple(paths), self.columns)
+        return replace(self, paths=tuple(paths))
 
 
 def read_parquet(files: Sequence[str], *options: str) -> str:
@@ -71,7 +73,9 @@ def read_parquet(files: Sequence[str], *options: str) -> str:
     columns = files.columns if isinstance(files, TableFiles) else ()
     known = [f"schema = MAP {{{', '.join(map(_entry, columns))}}}"] if columns else []
     arguments = [f"[{listed}]", *known, "hive_partitioning = false", *options]
-    return f"read_parquet({', '.join(arguments)})"
+    rows = f"read_parquet({', '.join(arguments)})"
+    where = files.where if isinstance(files, TableFiles) else ""
+    return f"(SELECT * FROM {rows} WHERE {where})" if where else rows
 
 
 def _entry(column: FileColumn) -> str:

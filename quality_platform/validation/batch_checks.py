@@ -71,6 +71,24 @@ class BatchFiles:
     unconformed: str = "FALSE"
 
 
+@dataclass(frozen=True)
+class RowsApart:
+    """What a batch that takes the place of published rows leaves out of its checks.
+
+    Attributes:
+        excluded: The query of the places of rows that are not judged; "" for none.
+        versions: The query of the places of held rows of which another version is not held: no key
+            is compared with them; "" for none.
+        published: The relation of published rows that stay beside the batch; "" for none.
+        key: The columns that tell rows apart: what repeats them is another version of the row.
+    """
+
+    excluded: str = ""
+    versions: str = ""
+    published: str = ""
+    key: tuple[str, ...] = ()
+
+
 @dataclass
 class BatchChecks:
     """Runs checks over one batch in one session.
@@ -79,7 +97,7 @@ class BatchChecks:
     row count counts, all records of the source; where left out, all records of the files.
     A statement ends as an error after `timeout_seconds` (None for no limit). Ages are taken at
     `evaluated_at`, which has a zone. `row_specs` are the row rules that were run; `rows` is the
-    number of rows judged.
+    number of rows judged. `apart` takes the place of `published` where the batch replaces rows.
     """
 
     connection: DuckDBPyConnection
@@ -91,6 +109,7 @@ class BatchChecks:
     evaluated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     row_specs: tuple[CheckSpec, ...] = ()
     rows: int = 0
+    apart: RowsApart | None = None
 
     def run(self, specs: Sequence[CheckSpec]) -> dict[str, EngineOutcome]:
         """The outcome of every spec, by name; a check that cannot run has an `error`."""
@@ -174,9 +193,10 @@ class BatchChecks:
             empty = pa.table([pa.array([], f.type) for f in schema], names=schema.names)
             self.connection.register("nothing", empty)
             parts = [f"SELECT {columns}, '' AS {_FILE}, 0::BIGINT AS {_POSITION} FROM nothing"]
-        self.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS {' UNION ALL '.join(parts)}"
-        )
+        rows = " UNION ALL ".join(parts)
+        if self.apart and self.apart.excluded:
+            rows = f"SELECT * FROM ({rows}) ANTI JOIN ({self.apart.excluded}) USING ({_PLACE})"
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS {rows}")
         self.connection.execute(f"CREATE OR REPLACE VIEW {BATCH} AS SELECT {columns} FROM {_ROWS}")
 
     def _rows(self) -> int:
@@ -245,8 +265,13 @@ class BatchChecks:
 
     def _unique(self, spec: CheckSpec, claim: Unique) -> EngineOutcome:
         """All rows of a group with more than one, and rows whose key is published already."""
-        published = read_parquet(self.published) if self.published else ""
-        search = Uniqueness(self.connection, _ROWS, _PLACE, self.files.schema, published)
+        if self._tells_apart(claim):
+            return counted(spec, self._rows_where(claim.where), 0)
+        rows = _ROWS
+        if self.apart and self.apart.versions:
+            rows = f"(SELECT * FROM {_ROWS} ANTI JOIN ({self.apart.versions}) USING ({_PLACE}))"
+        published = self._published_rows()
+        search = Uniqueness(self.connection, rows, _PLACE, self.files.schema, published)
         try:
             with engine_errors(), time_limit(self.connection, self.timeout_seconds):
                 judged = self._rows_where(claim.where)
@@ -258,6 +283,17 @@ class BatchChecks:
             return failed(spec, self.rows, error)
         return counted(spec, judged, found.extra)
 
+    def _tells_apart(self, claim: Unique) -> bool:
+        """Whether rows that share these columns are versions of one row."""
+        key = self.apart.key if self.apart else ()
+        return bool(key) and {*key} <= {*claim.columns}
+
+    def _published_rows(self) -> str:
+        """The relation of the published rows that the batch is added to; "" for none."""
+        if self.apart is not None:
+            return self.apart.published
+        return read_parquet(self.published) if self.published else ""
+
     def _rows_where(self, condition: str) -> int:
         if not condition:
             return self.rows
@@ -268,6 +304,8 @@ class BatchChecks:
         """A key into the table itself: rows of the batch that stay are rows of the table."""
         files = self.keys.files.get(claim.to_table)
         published = read_parquet(files) if files else ""
+        if self.apart is not None:
+            published = self.apart.published
         own_keys = OwnKeys(self._bad, self.files.held, self.row_specs, published)
         try:
             with engine_errors(), time_limit(self.connection, self.timeout_seconds):

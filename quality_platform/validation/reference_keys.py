@@ -22,9 +22,14 @@ _SPARSEST = 64
 """Bits a key up to which a bitmap is no larger than the keys themselves."""
 
 
+def unquoted(name: str) -> str:
+    """The name of a column that the platform adds, which no column of a table has."""
+    return f"quality_platform.{name}"
+
+
 def own(name: str) -> str:
-    """A column that the platform adds, as a SQL identifier that no column of a table has."""
-    return q(f"quality_platform.{name}")
+    """A column that the platform adds, as a SQL identifier."""
+    return q(unquoted(name))
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ SERVER = Path(__file__).parents[1] / "support" / "crashing_runs.py"
 
 
 def shop(folder: Path) -> Project:
-    """A replaced table, an appended one of two files with rows to hold, and a feature view."""
+    """A replaced table, a partitioned one of two files with rows to hold, and a feature view."""
     folder.mkdir()
     project = Project(folder)
     project.table("shops", {"code": key(text())}, load={"mode": "replace", "batch": "all"})
@@ -45,6 +45,7 @@ def shop(folder: Path) -> Project:
     }
     quality = [predicate("cheap", "amount < 100", "warning"), row_count(1)]
     project.table("orders", orders, quality=quality)
+    project.tables["orders"].update(partition_by=["shop", "bucket(2, id)"], sort_by=["amount"])
     # Rows held for a cell, a width, a rule; and, when all is read, for keys in file and table.
     project.deliver("orders/a.csv", "id,shop,amount\n1,N,1\n2,S,2\n3,X,3\n4,N,x\n")
     project.deliver("orders/b.csv", "id,shop,amount\n5,N,1\n6,S,200\n6,N,3\n1,N,4\n7\n")
@@ -132,10 +133,14 @@ def test_an_undisturbed_run_is_what_the_files_say(undisturbed: dict[str, Any]) -
 
 MOMENTS = [
     # Before there is anything: the table's metadata is written and not yet in the catalog.
-    "begin > after _write_metadata",
+    "shops reading 1 > after _write_metadata",
     "shops quarantine_committed 1",
     "shops published 1",
     "orders reading 1",
+    # The table is there, without its partitions.
+    "orders reading 1 > before commit_table",
+    # In the middle of arranging rows by partition.
+    "orders staged 1 > after close",
     # In the middle of writing the second file of the load.
     "orders reading 2 > after close",
     # In the middle of moving rows whose key is not unique.

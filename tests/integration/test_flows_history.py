@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from support.project import (
     Project,
@@ -24,11 +25,11 @@ from quality_platform.errors import (
     RunnerFileError,
 )
 from quality_platform.flows.load_table import load_table
-from quality_platform.flows.outcomes import TableOutcome
+from quality_platform.flows.outcomes import MERGED, TableOutcome
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.recording import starting_over
 from quality_platform.flows.table_status import quarantined_rows, table_statuses
-from quality_platform.history.records import latest_results, latest_runs
+from quality_platform.history.records import RETRIES, RUNS_SCHEMA, latest_results, latest_runs
 from quality_platform.lake import commits
 
 ORDERS = {"id": key(integer()), "customer": text(required=True)}
@@ -63,6 +64,10 @@ def test_every_run_and_every_result_is_in_the_history(project: Project) -> None:
         "checks_in_error": 0,
         "snapshot_id": outcome.snapshot_id,
         "message": "",
+        "rows_updated": 0,
+        "rows_unchanged": 0,
+        "rows_superseded": 0,
+        "rows_deleted": 0,
     }
     results = {row["check"]: row for row in rows_of_table(platform, "history.check_results")}
     assert set(results) == {result.spec.name for result in outcome.results}
@@ -72,6 +77,16 @@ def test_every_run_and_every_result_is_in_the_history(project: Project) -> None:
     assert (gate["verdict"], gate["scope"], gate["value"]) == ("pass", "gate", 3.0)
     assert gate["threshold"] == "between 1 and 1000000"
     assert gate["message"] == "a.csv: 3, must be between 1 and 1000000"
+
+
+def test_a_history_that_is_older_than_a_column_gets_it(project: Project) -> None:
+    platform = project.table("orders", ORDERS).open()
+    old = pa.schema([f for f in RUNS_SCHEMA if f.name not in {f"rows_{w}" for w in MERGED}])
+    platform.lake.create_table("history.runs", old, RETRIES)
+    project.deliver("orders/a.csv", "id,customer\n1,x\n")
+    run(platform)
+    (recorded,) = runs_of(platform)
+    assert (recorded["rows_published"], recorded["rows_deleted"]) == (1, 0)
 
 
 def test_a_run_that_finds_nothing_new_leaves_no_record(project: Project) -> None:

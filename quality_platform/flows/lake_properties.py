@@ -1,0 +1,56 @@
+"""The lake of runner.yaml as pyiceberg's catalog properties."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quality_platform.config.loading import RunnerFile
+from quality_platform.errors import StorageAccessError, StorageError
+
+_SQLITE = "sqlite:///"
+
+
+def lake_properties(runner: RunnerFile, home: Path) -> dict[str, str]:
+    """The properties of the catalog, which can hold secrets. Makes the folders on this disk.
+
+    What runner.yaml leaves out of a SQL catalog is in the platform's home.
+
+    Raises:
+        StorageError: a folder cannot be made.
+    """
+    config = runner.config.lake
+    found = {key: value.get_secret_value() for key, value in config.catalog.properties.items()}
+    found["type"] = config.catalog.type
+    if config.warehouse is not None:
+        found["warehouse"] = config.warehouse
+    if config.catalog.uri is not None:
+        found["uri"] = config.catalog.uri.get_secret_value()
+    if config.catalog.type == "sql":
+        found["warehouse"] = _warehouse(runner, config.warehouse or str(home / "warehouse"))
+        found.setdefault("uri", f"{_SQLITE}{home}/catalog.db")
+        if found["uri"].startswith(_SQLITE):
+            database = found["uri"].removeprefix(_SQLITE).partition("?")[0]
+            _make_folder(runner, Path(database).parent, "catalog")
+    return found
+
+
+def _warehouse(runner: RunnerFile, warehouse: str) -> str:
+    if "://" in warehouse:
+        return warehouse
+    folder = runner.resolve(warehouse)
+    _make_folder(runner, folder, "warehouse")
+    return folder.as_uri()
+
+
+def _make_folder(runner: RunnerFile, folder: Path, key: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        kind = StorageAccessError if isinstance(error, PermissionError) else StorageError
+        raise kind(
+            f"the folder cannot be made: {error.strerror}",
+            location=runner.location("lake", key),
+            field=f"lake.{key}",
+            received=folder,
+            action="correct the path, or remove what is in its way",
+        ) from error
