@@ -19,7 +19,7 @@ def test_the_table_and_the_contract_of_the_readme_make_a_platform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QUALITY_PLATFORM_HOME", str(tmp_path / "home"))
-    runner, contract = _blocks("yaml")
+    runner, contract, _ = _blocks("yaml")
     (tmp_path / "contracts").mkdir()
     (tmp_path / "contracts" / "orders.odcs.yaml").write_text(contract)
     (tmp_path / "runner.yaml").write_text(runner)
@@ -35,6 +35,28 @@ def test_the_table_and_the_contract_of_the_readme_make_a_platform(
         "customer_is_known",
     ]
     assert platform.tables["orders"].object.restricted_columns == {"customer"}
+
+
+def test_the_table_of_a_database_of_the_readme_makes_a_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUALITY_PLATFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SHOP_PASSWORD", "s3cr3t")
+    _, contract, runner = _blocks("yaml")
+    columns = "".join(
+        f"      - {{name: {name}, logicalType: {kind}}}\n"
+        for name, kind in (("updated_at", "timestamp"), ("is_deleted", "boolean"))
+    )
+    contract = contract.replace("name: order_id,", "name: customer_id,") + columns
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "customers.odcs.yaml").write_text(contract)
+    (tmp_path / "runner.yaml").write_text(runner)
+
+    load = open_platform(tmp_path / "runner.yaml").tables["customers"].config.load
+
+    assert load.mode == "merge"
+    assert load.incremental is not None
+    assert load.incremental.cursor == "updated_at"
 
 
 def test_the_python_of_the_readme_compiles_against_what_the_package_exports() -> None:

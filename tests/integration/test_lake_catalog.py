@@ -117,7 +117,7 @@ ID, NAME = SCHEMA.field("id"), SCHEMA.field("name")
     ("columns", "told"),
     [
         ([ID], "name: contract has no such column, table string"),
-        ([ID, NAME, pa.field("x", pa.int32())], "x: contract int32, table has no such column"),
+        ([pa.field("x", pa.int32()), ID, NAME], "x: contract int32, table has no such column"),
         ([ID.with_type(pa.int32()), NAME], "id: contract int32, table int64"),
         ([NAME, ID], "the same columns in another order"),
         ([ID.with_nullable(True), NAME], "id: contract optional, table required"),
@@ -133,6 +133,15 @@ def test_a_changed_contract_is_refused_with_what_differs(
         lake.ensure_table("shop.orders", pa.schema(columns))
     assert told in str(caught.value)
     assert ids_of(lake, "shop.orders") == [1]
+
+
+def test_a_table_that_is_older_than_the_last_columns_gets_them(tmp_path: Path) -> None:
+    lake = open_lake(tmp_path / "lake")
+    table = lake.ensure_table("history.things", SCHEMA)
+    commits.publish(lake, table, staged(table, [1]), Position(), {})
+    later = lake.ensure_table("history.things", SCHEMA.append(pa.field("x", pa.int32())))
+    assert later.schema().column_names == ["id", "name", "x"]
+    assert ids_of(lake, "history.things") == [1]
 
 
 def test_a_column_may_become_required(tmp_path: Path) -> None:
