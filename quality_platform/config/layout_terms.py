@@ -59,6 +59,8 @@ class PartitionTerm:
         if "(" not in text and ")" not in text and text.strip():
             return cls(text.strip())
         call = _CALL.fullmatch(text.strip())
+        if call is None and text.count("(") != text.count(")"):
+            raise ValueError("within [ ] a comma divides terms: quote one that has a comma")
         if call is None:
             raise ValueError("a partition is a column, or a transform of one")
         try:
