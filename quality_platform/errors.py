@@ -29,9 +29,14 @@ QualityPlatformError
 ├── LoadError                         QP500
 │   ├── PublishBlockedError           QP501  a check on the batch failed: nothing was published
 │   └── AccountingError               QP502  rows read are not rows published plus rows quarantined
-└── FeatureError                      QP600
-    ├── FeatureViewError              QP601  a feature view cannot be computed
-    └── MaterializationError          QP602  Feast could not apply or materialize a view
+├── FeatureError                      QP600
+│   ├── FeatureViewError              QP601  a feature view cannot be computed
+│   └── MaterializationError          QP602  Feast could not apply or materialize a view
+└── SecretError                       QP700
+    ├── SecretNotFoundError           QP701  the provider knows no secret of this name
+    ├── SecretUnreachableError        QP702  the provider of secrets does not answer     (transient)
+    ├── SecretAccessError             QP703  the provider of secrets refuses the platform
+    └── SecretValueError              QP704  the secret is not what the reference takes it for
 
 Every class has a stable code, listed in docs/errors.md; a test holds the two together.
 """
@@ -86,11 +91,13 @@ class QualityPlatformError(Exception):
     """Base of every error that the platform raises on purpose.
 
     `transient` says whether the same call may succeed later without anybody changing anything:
-    it alone decides whether a retry is worth its time.
+    it alone decides whether a retry is worth its time. `retry_after_seconds` is how long the other
+    side asked to be left alone, as by HTTP's `Retry-After`; None where it said nothing.
     """
 
     code: ClassVar[str] = "QP000"
     transient: ClassVar[bool] = False
+    retry_after_seconds: float | None = None
 
     def __init__(
         self,
@@ -324,3 +331,34 @@ class MaterializationError(FeatureError):
     """Feast could not apply or materialize a view."""
 
     code = "QP602"
+
+
+class SecretError(QualityPlatformError):
+    """A secret cannot be had."""
+
+    code = "QP700"
+
+
+class SecretNotFoundError(SecretError):
+    """The provider knows no secret of this name."""
+
+    code = "QP701"
+
+
+class SecretUnreachableError(SecretError):
+    """The provider of secrets does not answer, or not in time."""
+
+    code = "QP702"
+    transient = True
+
+
+class SecretAccessError(SecretError):
+    """The provider of secrets refuses the platform."""
+
+    code = "QP703"
+
+
+class SecretValueError(SecretError):
+    """The secret is empty, is no text, or lacks the field that its reference names."""
+
+    code = "QP704"

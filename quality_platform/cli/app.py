@@ -14,7 +14,10 @@ from quality_platform.cli.docs import docs
 from quality_platform.cli.exchange import export_contract, import_contract
 from quality_platform.cli.lint import lint
 from quality_platform.cli.options import ERROR
+from quality_platform.cli.quarantine import discard, release, replay
 from quality_platform.cli.runs import launch, run
+from quality_platform.cli.secrets import secrets
+from quality_platform.cli.sources import sources
 from quality_platform.cli.tables import quarantine, status
 from quality_platform.cli.upkeep import maintain, rollback, snapshots
 from quality_platform.errors import QualityPlatformError
@@ -38,6 +41,11 @@ for command in (
     maintain,
     snapshots,
     rollback,
+    replay,
+    release,
+    discard,
+    secrets,
+    sources,
 ):
     app.command()(command)
 # Python keeps these words for itself, so that the functions have longer names.

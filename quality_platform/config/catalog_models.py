@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from quality_platform.config.base_models import Bytes, Model, Name
+from quality_platform.config.secret_text import ConfiguredSecret
 
 _ELSEWHERE = {
     "name": "lake.catalog.name",
@@ -32,23 +33,24 @@ class CatalogConfig(Model):
     type: Literal["sql", "rest", "glue"] = "sql"
     """The kind of catalog: `sql` is a SQLite or PostgreSQL database, `rest` speaks the REST
     protocol (Nessie, Polaris, Lakekeeper and others), `glue` is AWS Glue."""
-    uri: SecretStr | None = None
+    uri: ConfiguredSecret | None = None
     """For `sql` the SQLAlchemy URL of the database, `postgresql+psycopg2://...` for PostgreSQL; for
     `rest` the catalog's address. `glue` has none."""
-    properties: dict[str, Annotated[SecretStr, BeforeValidator(_as_text)]] = Field(
+    properties: dict[str, Annotated[ConfiguredSecret, BeforeValidator(_as_text)]] = Field(
         default_factory=dict
     )
     """pyiceberg's own keys, such as `credential`, `scope`, `s3.endpoint`, `s3.access-key-id`. Write
-    secrets as `${VAR}`."""
+    secrets as `${secret:NAME}` or `${VAR}`."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> CatalogConfig:
-        uri = self.uri.get_secret_value() if self.uri else ""
-        if self.type == "rest" and not uri.startswith(("http://", "https://")):
+        is_web = self.uri is not None and self.uri.can_begin_with("http://", "https://")
+        if self.type == "rest" and not is_web:
             raise ValueError("a catalog of type rest needs a `uri`: https://...")
-        if self.type == "sql" and uri.startswith(("http://", "https://")):
+        known = self.uri.known_start if self.uri is not None else ""
+        if self.type == "sql" and known.startswith(("http://", "https://")):
             raise ValueError("this is the `uri` of a catalog of type rest")
-        if self.type == "glue" and uri:
+        if self.type == "glue" and self.uri:
             raise ValueError("a catalog of type glue has no `uri`; write `glue.endpoint` instead")
         for key in self.properties:
             if key in _ELSEWHERE:

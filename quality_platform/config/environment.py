@@ -1,20 +1,33 @@
-"""The environment, read in one place: ${VAR} in runner.yaml, and the platform's home."""
+"""The environment, read in one place: ${VAR} in runner.yaml, and the platform's home.
+
+A `${secret:NAME}` is no variable: it stays a reference until it is needed.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from quality_platform.config.secret_text import (
+    ConfiguredSecret,
+    SecretBinding,
+    SecretReference,
+)
 from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument
-from quality_platform.errors import EnvironmentVariableError, Problem
+from quality_platform.errors import EnvironmentVariableError, Problem, RunnerFileError
 
 HOME_VARIABLE = "QUALITY_PLATFORM_HOME"
 RUNNER_VARIABLE = "QUALITY_PLATFORM_RUNNER"
 
-_REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_REFERENCE = re.compile(
+    r"\$\{secret:(?P<secret>[^\s{}#|-][^\s{}#|]*)(?:#(?P<key>[^\s{}|]+))?(?P<quoted>\|url)?\}"
+    r"|(?P<broken>\$\{secret:(?!-)[^}]*\}?)"
+    r"|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
+)
 
 
 def environment() -> dict[str, str]:
@@ -31,48 +44,89 @@ def runner_path(variables: Mapping[str, str]) -> Path:
     return Path(variables.get(RUNNER_VARIABLE) or "runner.yaml").absolute()
 
 
-def expanded(document: YamlDocument, variables: Mapping[str, str]) -> Any:
+def environment_variable(name: str) -> str | None:
+    """What a variable of the process environment holds now; None where it is not set or empty."""
+    return os.environ.get(name) or None
+
+
+def expanded(
+    document: YamlDocument, variables: Mapping[str, str], secrets: SecretBinding | None = None
+) -> Any:
     """The document's data with every `${VAR}` and `${VAR:-default}` in its texts replaced.
 
-    Works on parsed values, so that a variable's content can never add YAML.
+    Works on parsed values, so that a variable's content can never add YAML, or a reference. A text
+    with a `${secret:NAME}` becomes a `ConfiguredSecret` that asks `secrets`.
 
     Raises:
         EnvironmentVariableError: a variable has neither a value nor a default; all are listed.
+        RunnerFileError: a reference to a secret is written wrongly; all are listed.
     """
-    problems: list[Problem] = []
-    data = _expand(document.data, (), document, variables, problems)
-    if problems:
-        raise EnvironmentVariableError.of(problems)
+    expansion = _Expansion(document, variables, secrets or SecretBinding())
+    data = expansion.value(document.data, ())
+    if expansion.unset:
+        raise EnvironmentVariableError.of(expansion.unset)
+    if expansion.broken:
+        raise RunnerFileError.of(expansion.broken)
     return data
 
 
-def _expand(
-    value: Any,
-    path: PathInDocument,
-    document: YamlDocument,
-    variables: Mapping[str, str],
-    problems: list[Problem],
-) -> Any:
-    if isinstance(value, dict):
-        return {k: _expand(v, (*path, k), document, variables, problems) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_expand(v, (*path, n), document, variables, problems) for n, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
+@dataclass(frozen=True)
+class _Expansion:
+    """One document on its way; `unset` and `broken` collect what is wrong in it."""
 
-    def replace(match: re.Match[str]) -> str:
-        found = variables.get(match["name"]) or match["default"]
+    document: YamlDocument
+    variables: Mapping[str, str]
+    secrets: SecretBinding
+    unset: list[Problem] = field(default_factory=list)
+    broken: list[Problem] = field(default_factory=list)
+
+    def value(self, value: Any, path: PathInDocument) -> Any:
+        """A value of the document and all within it."""
+        if isinstance(value, dict):
+            return {key: self.value(child, (*path, key)) for key, child in value.items()}
+        if isinstance(value, list):
+            return [self.value(child, (*path, n)) for n, child in enumerate(value)]
+        return self._text(value, path) if isinstance(value, str) else value
+
+    def _text(self, text: str, path: PathInDocument) -> str | ConfiguredSecret:
+        parts: list[str | SecretReference] = []
+        end = 0
+        for match in _REFERENCE.finditer(text):
+            parts += [text[end : match.start()], self._part(match, path)]
+            end = match.end()
+        parts = [part for part in (*parts, text[end:]) if part]
+        if any(isinstance(part, SecretReference) for part in parts):
+            return ConfiguredSecret(parts, self.secrets)
+        return "".join(str(part) for part in parts)
+
+    def _part(self, match: re.Match[str], path: PathInDocument) -> str | SecretReference:
+        place = self.document.location(path)
+        keys = ".".join(str(step) for step in path)
+        if match["secret"]:
+            is_quoted = match["quoted"] is not None
+            return self.secrets.add(
+                SecretReference(match["secret"], match["key"] or "", is_quoted, place, keys)
+            )
+        if match["broken"]:
+            self.broken.append(
+                Problem(
+                    message="not a reference to a secret",
+                    location=place,
+                    field=keys,
+                    received=match["broken"],
+                    allowed="${secret:NAME}, ${secret:NAME#FIELD}, each with |url before the brace",
+                )
+            )
+            return ""
+        found = self.variables.get(match["name"]) or match["default"]
         if found is None:
-            problems.append(
+            self.unset.append(
                 Problem(
                     message=f"the environment variable {match['name']} is not set",
-                    location=document.location(path),
-                    field=".".join(str(step) for step in path),
+                    location=place,
+                    field=keys,
                     received=match[0],
                     action=f"set {match['name']}, or give a default: ${{{match['name']}:-...}}",
                 )
             )
-            return ""
-        return found
-
-    return _REFERENCE.sub(replace, value)
+        return found or ""

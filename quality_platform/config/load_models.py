@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from quality_platform.config.base_models import Duration, Model, Name
 
 Mode = Literal["append", "merge", "replace", "snapshot"]
+SchemaDriftPolicy = Literal["fail", "evolve", "quarantine"]
 
 
 class IncrementalConfig(Model):
@@ -67,11 +68,16 @@ class LoadConfig(Model):
     """What is new at a database; a file is new by its content."""
     deletes: DeletesConfig | None = None
     """How deleted rows leave the table; they stay where left out."""
-    schema_drift: Literal["fail", "evolve", "quarantine"] = "fail"
+    schema_drift: SchemaDriftPolicy = "fail"
     """What follows when the source's columns no longer fit the contract: `fail` stops the load;
     `evolve` takes what the contract leaves open (a missing optional column is NULL, a further
-    column is left out, both are told); `quarantine` takes the rows and holds back those that do not
-    fit."""
+    column is left out, both are told by a warning); `quarantine` takes as well what has a type that
+    does not fit or lacks a required column, and holds back each row that does not fit."""
+    on_file_error: Literal["stop", "continue"] = "stop"
+    """What follows when a file cannot be loaded as a whole (damaged, empty, changed since, or with
+    columns that do not fit), in `batch: file`: `stop` ends the run with it; `continue` passes it
+    over, publishes the others, and tells of it in this run and every later one until it is gone or
+    mended."""
     on_breaking: Literal["fail", "new_table"] = "fail"
     """What follows when the contract has changes that the table cannot follow and its major version
     was raised: `fail` refuses the load, `new_table` keeps the table under another name
@@ -83,6 +89,8 @@ class LoadConfig(Model):
             raise ValueError(
                 "mode: replace needs batch: all; each file would replace the one before"
             )
+        if self.on_file_error == "continue":
+            self._can_pass_over()
         if self.mode in ("append", "replace"):
             for name in ("deletes", "key", "order_by"):
                 if getattr(self, name):
@@ -100,3 +108,12 @@ class LoadConfig(Model):
                 "an incremental read does not see what is gone: deletes.by must be flag"
             )
         return self
+
+    def _can_pass_over(self) -> None:
+        if self.batch != "file":
+            raise ValueError("on_file_error: continue needs batch: file")
+        if self.mode in ("merge", "snapshot") and not self.order_by:
+            raise ValueError(
+                "on_file_error: continue needs `order_by`: a file that is loaded later than those "
+                "after it would undo their changes"
+            )

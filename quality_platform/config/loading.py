@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
 from quality_platform.config.environment import expanded
 from quality_platform.config.models import RunnerConfig, model_defaults
 from quality_platform.config.references import received_text, reference_problems, value_at
-from quality_platform.config.source_models import (
-    BUILT_IN,
-    SourceConfig,
-    plugin_models,
-)
+from quality_platform.config.secret_text import ConfiguredSecret, SecretBinding
+from quality_platform.config.source_models import BUILT_IN
+from quality_platform.config.source_plugins import plugins, type_of
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument, load_yaml
 from quality_platform.errors import Location, Problem, RunnerFileError
@@ -25,10 +23,15 @@ from quality_platform.errors import Location, Problem, RunnerFileError
 
 @dataclass(frozen=True)
 class RunnerFile:
-    """A loaded runner.yaml: the models, and where each of their values stands in the file."""
+    """A loaded runner.yaml: the models, and where each of their values stands in the file.
+
+    `secrets` is what its `${secret:NAME}` ask once it is bound to a reader.
+    """
 
     config: RunnerConfig
-    document: YamlDocument
+    # As written, with what people may have written in the place of a ${VAR}.
+    document: YamlDocument = field(repr=False)
+    secrets: SecretBinding = field(default_factory=SecretBinding, compare=False, repr=False)
 
     def location(self, *path: str | int) -> Location:
         """Where a value stands, by keys and indexes from the root."""
@@ -40,7 +43,7 @@ class RunnerFile:
 
 
 def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
-    """Loads runner.yaml; `variables` are what `${VAR}` refers to.
+    """Loads runner.yaml; `variables` are what `${VAR}` refers to. No secret is asked for.
 
     Raises:
         RunnerFileError: it cannot be used; every problem is listed with its line.
@@ -51,7 +54,9 @@ def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
         raise RunnerFileError(
             "the file must be a mapping with the key `tables`", location=document.location()
         )
-    data = _with_defaults(expanded(document, variables), model_defaults(), variables)
+    secrets = SecretBinding()
+    given = expanded(document, variables, secrets)
+    data = _with_defaults(given, model_defaults(), variables)
     try:
         config = RunnerConfig.model_validate(data)
     except ValidationError as error:
@@ -59,7 +64,7 @@ def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
         raise RunnerFileError.of(problems) from None
     if problems := reference_problems(config, document):
         raise RunnerFileError.of(problems)
-    return RunnerFile(config, document)
+    return RunnerFile(config, document, secrets)
 
 
 def _with_defaults(data: Any, defaults: Mapping[str, Any], variables: Mapping[str, str]) -> Any:
@@ -78,6 +83,7 @@ def _with_defaults(data: Any, defaults: Mapping[str, Any], variables: Mapping[st
 _MESSAGES = {
     "missing": "the key is missing",
     "union_tag_not_found": "the key `type` is missing",
+    "union_tag_invalid": "there is no such type",
     "dict_type": "must be a mapping of keys to values",
     "model_type": "must be a mapping of keys to values",
     "tuple_type": "must be a list",
@@ -100,7 +106,7 @@ def _causes(entries: Sequence[Any]) -> list[Any]:
 def _problem(entry: Any, document: YamlDocument) -> Problem:
     # pydantic adds to the path what is no key of the file: the branch of a union, a mark for a key.
     path = _path(entry["loc"])
-    if entry["type"] == "union_tag_not_found":
+    if entry["type"].startswith("union_tag_"):
         path = (*path, "type")
     name = ".".join(str(step) for step in path)
     context = entry.get("ctx", {})
@@ -113,24 +119,32 @@ def _problem(entry: Any, document: YamlDocument) -> Problem:
             allowed=", ".join(allowed),
             action=did_you_mean(str(path[-1]), allowed),
         )
-    if entry["type"] == "union_tag_invalid":
+    if isinstance(entry["input"], ConfiguredSecret) and entry["type"] != "value_error":
+        return Problem(
+            message="a secret cannot stand here: it would be shown, or is needed too early",
+            location=document.location(path),
+            field=name,
+            received=received_text(document.data, path),
+            action="write it as text or as ${VAR}",
+        )
+    if entry["type"] == "union_tag_invalid" and path[0] == "tables":
         return _unknown_source_type(path, document)
     return Problem(
         message=_MESSAGES.get(entry["type"], entry["msg"].removeprefix("Value error, ")),
         location=document.location(path),
         field=name,
         received=repr(path[-1]) if "[key]" in entry["loc"] else received_text(document.data, path),
-        allowed=str(context.get("expected", "")),
+        allowed=str(context.get("expected", context.get("expected_tags", ""))),
     )
 
 
-def _unknown_source_type(path: tuple[str | int, ...], document: YamlDocument) -> Problem:
-    found = (*path, "type")
+def _unknown_source_type(found: tuple[str | int, ...], document: YamlDocument) -> Problem:
     received = str(value_at(document.data, found))
-    known, failures = sorted(_source_types()), plugin_models()[1]
+    known, plugin = sorted(_source_types()), plugins().get(received)
     return Problem(
-        message=f"the plugin of this source type cannot be used: {failures[received]}"
-        if received in failures
+        message=f"the plugin of this source type cannot be used: {plugin.problem} "
+        f"({plugin.distribution} {plugin.version})"
+        if plugin
         else "there is no such source type",
         location=document.location(found),
         field=".".join(map(str, found)),
@@ -141,17 +155,20 @@ def _unknown_source_type(path: tuple[str | int, ...], document: YamlDocument) ->
 
 
 def _source_types() -> list[str]:
-    return [*(str(_tag(model)) for model in BUILT_IN), *plugin_models()[0]]
+    usable = [plugin.name for plugin in plugins().values() if not plugin.problem]
+    return [*(type_of(model) for model in BUILT_IN), *usable]
 
 
-def _tag(model: type[SourceConfig]) -> str:
-    return str(get_args(model.model_fields["type"].annotation)[0])
+_BRANCHES = {"secrets": 1, "sensors": 2, "tables": 3}
+"""How deep the branch of a union stands in pydantic's paths, by section."""
 
 
 def _path(steps: Sequence[str | int]) -> tuple[str | int, ...]:
     """The keys of the file that lead to a place in the models."""
-    is_in_a_source = len(steps) > 3 and steps[0] == "tables" and steps[2] == "source"
-    keys = (*steps[:3], *steps[4:]) if is_in_a_source else tuple(steps)
+    depth = _BRANCHES.get(str(steps[0]), len(steps)) if steps else 0
+    if steps[:1] == ("tables",) and steps[2:3] != ("source",):
+        depth = len(steps)
+    keys = (*steps[:depth], *steps[depth + 1 :])
     unwanted = r"literal\[|function-after\[|constrained-|\[key\]$"
     return tuple(step for step in keys if not re.match(unwanted, str(step)))
 

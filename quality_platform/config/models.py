@@ -18,7 +18,9 @@ from quality_platform.config.base_models import (
 )
 from quality_platform.config.catalog_models import LakeConfig
 from quality_platform.config.load_models import LoadConfig
-from quality_platform.config.source_models import AnySource, ConnectionConfig
+from quality_platform.config.secret_models import AnySecrets, EnvironmentSecretsConfig
+from quality_platform.config.source_models import ConnectionConfig, RateLimitStoreConfig
+from quality_platform.config.source_plugins import AnySource
 
 
 class MaintenanceConfig(Model):
@@ -58,14 +60,9 @@ class RetryConfig(Model):
     """Delay before the first retry; it doubles with each further one."""
     jitter: bool = True
     """Whether delays are varied at random, so that many tables do not retry at the same moment."""
-
-
-class RateLimitStoreConfig(Model):
-    """Where runs tell each other how often they asked a connection."""
-
-    store: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
-    """`redis://...` (or `rediss://` with TLS), for runs on several machines; a file in the
-    platform's home where left out, for those of one. Connections are told apart by their names."""
+    opening_seconds: Annotated[float, Field(ge=0, le=60)] = 5
+    """How long the first attempt tries again to open its source (to connect, and to ask for what is
+    new), at once and beside `max_retries`; 0 for not at all."""
 
 
 class TableConfig(Model):
@@ -208,11 +205,32 @@ class FileArrivalSensorConfig(Model):
     """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
 
 
+class ContractChangedSensorConfig(Model):
+    """Replays quarantined rows when the contract that held them back has changed."""
+
+    type: Literal["contract_changed"]
+    """`contract_changed`."""
+    table: Name | None = None
+    """The table whose contract is watched; all tables where left out."""
+    interval_seconds: Annotated[int, Field(ge=5)] = 60
+    """Least time between two looks."""
+    enabled: bool = False
+    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
+
+
+SensorConfig = Annotated[
+    FileArrivalSensorConfig | ContractChangedSensorConfig, Field(discriminator="type")
+]
+
+
 class RunnerConfig(Model):
     """runner.yaml."""
 
     version: Literal[1] = 1
     """The version of this file's format."""
+    secrets: AnySecrets = EnvironmentSecretsConfig()
+    """Who is asked for `${secret:NAME}` in the texts below that are secret: environment variables
+    where left out ([secrets](secrets.md))."""
     lake: LakeConfig = LakeConfig()
     """Where the tables live."""
     engine: EngineConfig = EngineConfig()
@@ -233,7 +251,7 @@ class RunnerConfig(Model):
     """Feast's registry and online store."""
     schedules: dict[Name, ScheduleConfig] = Field(default_factory=dict)
     """Cron schedules, by name."""
-    sensors: dict[Name, FileArrivalSensorConfig] = Field(default_factory=dict)
+    sensors: dict[Name, SensorConfig] = Field(default_factory=dict)
     """Sensors, by name."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from croniter import CroniterBadDateError, croniter
 
-from quality_platform.config.models import RunnerConfig, TableConfig
+from quality_platform.config.models import FileArrivalSensorConfig, RunnerConfig, TableConfig
 from quality_platform.config.source_models import (
     DatabaseSourceConfig,
     FileSourceConfig,
@@ -30,7 +30,8 @@ def reference_problems(config: RunnerConfig, document: YamlDocument) -> list[Pro
     for name, schedule in config.schedules.items():
         problems += _cron_problems(name, schedule.cron, document)
     for name, watch in config.sensors.items():
-        problems += _problems_of_watched(name, watch.table, config, document)
+        if isinstance(watch, FileArrivalSensorConfig):
+            problems += _problems_of_watched(name, watch.table, config, document)
     return problems
 
 
@@ -52,7 +53,8 @@ def _references(
             path_of_target = ("schedules", name, "targets", n)
             yield path_of_target, target, tables + views, "table or feature view"
     for name, watch in config.sensors.items():
-        yield ("sensors", name, "table"), watch.table, tables, "table"
+        if watch.table is not None:
+            yield ("sensors", name, "table"), watch.table, tables, "table"
 
 
 def _names_that_lead_nowhere(config: RunnerConfig, document: YamlDocument) -> list[Problem]:

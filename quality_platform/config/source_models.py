@@ -7,16 +7,12 @@ docs/plugins.md.
 from __future__ import annotations
 
 import codecs
-import functools
-from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from quality_platform.config.base_models import Bytes, Duration, Model, Name, seconds
-
-ENTRY_POINTS = "quality_platform.sources"
-"""The group of entry points under which a distribution registers its source types."""
+from quality_platform.config.secret_text import ConfiguredSecret
 
 
 class RateLimitConfig(Model):
@@ -36,10 +32,24 @@ class RateLimitConfig(Model):
         return self
 
 
+def _redis_url(url: ConfiguredSecret) -> ConfiguredSecret:
+    if not url.can_begin_with("redis://", "rediss://", "unix://"):
+        raise ValueError("write redis://USER:PASSWORD@HOST:PORT/NUMBER")
+    return url
+
+
+class RateLimitStoreConfig(Model):
+    """Where runs tell each other how often they asked a connection."""
+
+    store: Annotated[ConfiguredSecret, AfterValidator(_redis_url)] | None = None
+    """`redis://...` (`rediss://` with TLS) for runs on several machines, which know a connection by
+    its name; a file in the platform's home where left out, for the runs of one machine."""
+
+
 class ConnectionConfig(Model):
     """A database or service that sources read from."""
 
-    url: SecretStr
+    url: ConfiguredSecret
     """Where it is: `postgresql://user:${PASSWORD}@host/database`, `mysql://...`, any URL of
     SQLAlchemy, or `adbc+DRIVER:URI` for an ADBC driver."""
     connect_timeout: Duration = "15s"
@@ -87,11 +97,11 @@ class StorageConfig(Model):
     """The store's address, such as `https://minio.example.com:9000`; AWS where left out."""
     region: str | None = None
     """The bucket's region."""
-    access_key_id: SecretStr | None = None
+    access_key_id: ConfiguredSecret | None = None
     """The key's id: `${S3_KEY_ID}`."""
-    secret_access_key: SecretStr | None = None
+    secret_access_key: ConfiguredSecret | None = None
     """The key: `${S3_KEY}`."""
-    session_token: SecretStr | None = None
+    session_token: ConfiguredSecret | None = None
     """The token that belongs to a temporary key."""
     anonymous: bool = False
     """Whether the bucket is read without a key."""
@@ -238,7 +248,7 @@ class IcebergSourceConfig(SourceConfig):
     """`iceberg`."""
     table: str
     """The table, with its namespace: `sales.orders`."""
-    catalog: dict[str, SecretStr] | None = None
+    catalog: dict[str, ConfiguredSecret] | None = None
     """pyiceberg's properties of the catalog (`name`, `type`, `uri`, ...); this lake's where left
     out."""
     ref: str = "main"
@@ -255,34 +265,4 @@ BUILT_IN: tuple[type[SourceConfig], ...] = (
     SqlSourceConfig,
     IcebergSourceConfig,
 )
-
-
-@functools.cache
-def plugins() -> dict[str, EntryPoint]:
-    """The source types that other distributions registered, by name."""
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
-
-
-@functools.cache
-def plugin_models() -> tuple[dict[str, type[SourceConfig]], dict[str, str]]:
-    """The models of the plugins by type, and why those that cannot be used cannot."""
-    models: dict[str, type[SourceConfig]] = {}
-    failures: dict[str, str] = {}
-    for name, entry in plugins().items():
-        try:
-            model = entry.load().config
-            if not issubclass(model, SourceConfig):
-                raise TypeError("its `config` is no subclass of SourceConfig")
-            models[name] = model
-        except Exception as error:  # noqa: BLE001 - other people's code, and all else must go on
-            failures[name] = f"{type(error).__name__}: {error}"
-    return models, failures
-
-
-if TYPE_CHECKING:
-    AnySource = SourceConfig
-else:
-    AnySource = Annotated[
-        Union[(*BUILT_IN, *plugin_models()[0].values())],
-        Field(discriminator="type"),
-    ]
+"""The sources of the platform itself."""

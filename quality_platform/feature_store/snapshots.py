@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from quality_platform.lake.query import (
     duckdb_session,
     quote_identifier,
 )
-from quality_platform.lake.reading import batches_of, files_of, snapshot_of
+from quality_platform.lake.reading import batches_of, files_of, snapshot_of, tasks_of
 from quality_platform.lake.table_files import TableFiles, read_parquet
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def session(snapshot: Snapshot) -> Iterator[DuckDBPyConnection]:
     """
     rows = snapshot.rows
     try:
-        with duckdb_session(snapshot.settings) as connection:
+        with duckdb_session(replace(snapshot.settings, files=snapshot.lake.files)) as connection:
             _show(connection, snapshot)
             yield connection
     except (EngineError, pa.ArrowException, OSError) as error:
@@ -140,11 +140,9 @@ def _require_columns(rows: FeatureRows, schema: pa.Schema) -> None:
 def _plain_files(table: Any, snapshot_id: int | None) -> TableFiles:
     """The snapshot's files where DuckDB may read them itself, otherwise none.
 
-    Only Iceberg's own reader applies delete files and opens remote files.
+    Only Iceberg's own reader applies delete files.
     """
     if snapshot_id is None:
         return TableFiles()
-    files = files_of(table, snapshot_id)
-    tasks = table.scan(snapshot_id=snapshot_id).plan_files()
-    is_plain = not any(task.delete_files for task in tasks)
-    return files if is_plain and not any("://" in file for file in files) else TableFiles()
+    has_deletes = any(task.delete_files for task in tasks_of(table, snapshot_id))
+    return TableFiles() if has_deletes else files_of(table, snapshot_id)

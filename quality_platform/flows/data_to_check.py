@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from quality_platform.flows.platform import Platform
 from quality_platform.ingest.conform import BadCell, conform, positions
 from quality_platform.ingest.source_lines import SourceLines
 from quality_platform.ingest.typed_columns import fit, has_types, require_fitting
-from quality_platform.lake.reading import files_of, published_snapshot
+from quality_platform.lake.reading import files_of, published_snapshot, rows_of
+from quality_platform.lake.scratch import scratch_folder
 from quality_platform.lake.table_files import TableFiles
 from quality_platform.sources.csv_files import CsvFormat, CsvSource
 from quality_platform.sources.files import find_files
@@ -169,14 +170,14 @@ class DataReader:
         self._platform = platform
 
     def __enter__(self) -> DataReader:
-        self._scratch = tempfile.TemporaryDirectory(prefix="quality-platform-")
-        self.scratch = Path(self._scratch.name)
+        self._scratch = ExitStack()
+        self.scratch = self._scratch.enter_context(scratch_folder())
         self.sources: list[str] = []
         self._written = 0
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def read(self, data: str, obj: SchemaObject) -> Data:
         """The data as files with the columns of the object.
@@ -185,9 +186,10 @@ class DataReader:
             SourceNotFoundError: there is no such file and no such table.
             SourceError: the data cannot be read, or has other columns.
         """
-        published = self.table_files(data) if not Path(data).exists() else None
+        published = self._published(data) if not Path(data).exists() else None
         if published is not None:
-            return _ready(published, is_table=True)
+            table_files, rows = published
+            return Data(table_files, ReadRows(rows), is_table=True)
         files, schema = self._find(data), arrow_schema(obj)
         names, ignored = [c.source_name for c in obj.properties], self._options.ignore_columns
         if _are_ready(files, names, schema, ignored):
@@ -220,6 +222,11 @@ class DataReader:
 
     def table_files(self, name: str) -> TableFiles | None:
         """The published files of a table of the runner; None where it has none of that name."""
+        published = self._published(name)
+        return published[0] if published else None
+
+    def _published(self, name: str) -> tuple[TableFiles, int] | None:
+        """The published files of a table, and their rows."""
         platform = self._platform
         if platform is None:
             return None
@@ -233,7 +240,7 @@ class DataReader:
         snapshot = published_snapshot(published)
         if published is None or snapshot is None:
             return None
-        return files_of(published, snapshot.snapshot_id)
+        return files_of(published, snapshot.snapshot_id), rows_of(snapshot)
 
     def _find(self, data: str) -> tuple[SourceFile, ...]:
         try:
@@ -317,9 +324,9 @@ def _typed_batches(
         start = end
 
 
-def _ready(files: Sequence[str], *, is_table: bool = False) -> Data:
+def _ready(files: Sequence[str]) -> Data:
     rows = sum(pq.read_metadata(file).num_rows for file in files)
-    return Data(files, ReadRows(rows), is_table=is_table)
+    return Data(files, ReadRows(rows))
 
 
 def _are_ready(

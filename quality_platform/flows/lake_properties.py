@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from quality_platform.config.loading import RunnerFile
-from quality_platform.errors import StorageAccessError, StorageError
+from quality_platform.errors import RunnerFileError, StorageAccessError, StorageError
+from quality_platform.lake.storage_errors import NOT_ALLOWED
 
 _SQLITE = "sqlite:///"
 
@@ -17,6 +18,7 @@ def lake_properties(runner: RunnerFile, home: Path) -> dict[str, str]:
 
     Raises:
         StorageError: a folder cannot be made.
+        RunnerFileError: the warehouse cannot be one.
     """
     config = runner.config.lake
     found = {key: value.get_secret_value() for key, value in config.catalog.properties.items()}
@@ -26,7 +28,10 @@ def lake_properties(runner: RunnerFile, home: Path) -> dict[str, str]:
     if config.catalog.uri is not None:
         found["uri"] = config.catalog.uri.get_secret_value()
     if config.catalog.type == "sql":
-        found["warehouse"] = _warehouse(runner, config.warehouse or str(home / "warehouse"))
+        found.setdefault("warehouse", str(home / "warehouse"))
+    _require_plain(runner, found.get("warehouse", ""))
+    if config.catalog.type == "sql":
+        found["warehouse"] = _warehouse(runner, found["warehouse"])
         found.setdefault("uri", f"{_SQLITE}{home}/catalog.db")
         if found["uri"].startswith(_SQLITE):
             database = found["uri"].removeprefix(_SQLITE).partition("?")[0]
@@ -39,14 +44,27 @@ def _warehouse(runner: RunnerFile, warehouse: str) -> str:
         return warehouse
     folder = runner.resolve(warehouse)
     _make_folder(runner, folder, "warehouse")
-    return folder.as_uri()
+    # By the letter: pyiceberg (0.12) does not read `%20` in a URI as a space.
+    return f"file://{folder}"
+
+
+def _require_plain(runner: RunnerFile, warehouse: str) -> None:
+    """Pyiceberg (0.12) takes what follows these signs for no part of the path."""
+    if found := [sign for sign in "#?" if sign in warehouse]:
+        raise RunnerFileError(
+            f"the path of a warehouse cannot have the sign {found[0]}",
+            location=runner.location("lake", "warehouse"),
+            field="lake.warehouse",
+            received=warehouse,
+            action="choose another folder or prefix, or another QUALITY_PLATFORM_HOME",
+        )
 
 
 def _make_folder(runner: RunnerFile, folder: Path, key: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        kind = StorageAccessError if isinstance(error, PermissionError) else StorageError
+        kind = StorageAccessError if error.errno in NOT_ALLOWED else StorageError
         raise kind(
             f"the folder cannot be made: {error.strerror}",
             location=runner.location("lake", key),

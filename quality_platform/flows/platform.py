@@ -38,6 +38,7 @@ from quality_platform.flows.table_schemas import table_schema
 from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
 from quality_platform.lake.remote_files import RemoteFiles
+from quality_platform.secrets.opening import secret_store
 from quality_platform.sources.object_storage import absolute_pattern
 
 
@@ -120,6 +121,7 @@ def open_platform(runner: Path | None = None) -> Platform:
     """
     variables = environment()
     file = load_runner((runner or runner_path(variables)).absolute(), variables)
+    file.secrets.bind(secret_store(file.config.secrets, file.resolve))
     problems: list[Problem] = []
     contracts = _contracts(file, problems)
     objects = {obj.name: name for name, (_, obj) in contracts.items()}

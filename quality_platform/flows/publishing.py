@@ -13,7 +13,7 @@ from quality_platform.checks.results import CheckResult
 from quality_platform.errors import AccountingError, ConcurrentLoadError
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
-from quality_platform.flows.late_rows import late_rows
+from quality_platform.flows.late_rows import LateRows, late_rows
 from quality_platform.flows.load_changes import (
     UNCONFORMED,
     Changed,
@@ -53,10 +53,13 @@ class LakeTables:
     quarantine: Table
 
     @classmethod
-    def of(cls, platform: Platform, table: ContractedTable) -> LakeTables:
+    def of(
+        cls, platform: Platform, table: ContractedTable, *, may_begin_anew: bool = True
+    ) -> LakeTables:
         """Finds or makes both, as the contract wants them.
 
-        What dead attempts left in the quarantine is removed.
+        What dead attempts left in the quarantine is removed. `may_begin_anew` tells whether new
+        tables may take the place of those that cannot follow, where runner.yaml allows it.
 
         Raises:
             TableSchemaError: the contract has changes that the tables cannot follow.
@@ -66,10 +69,9 @@ class LakeTables:
             lake,
             main_definition(table),
             quarantine_definition(table),
-            may_set_aside=may_set_aside(table),
+            may_set_aside=may_begin_anew and may_set_aside(table),
         )
-        position = Position.of(main.properties)
-        if commits.has_uncommitted_attempts(held, position.attempts):
+        if commits.must_drop_attempts(main, held):
             commits.drop_uncommitted_attempts(lake, main, held)
         return cls(main, held)
 
@@ -98,28 +100,22 @@ class Load:
             ConcurrentLoadError: another run published meanwhile; nothing of this one was.
         """
         attempt = uuid.uuid4().hex[:16]
-        contract = self.table.contract
-        provenance = Provenance(
-            self.plan.load_id,
-            attempt,
-            self.run_id,
-            contract.id,
-            contract.version,
-            datetime.now(UTC),
-        )
+        unreadable = self.platform.remote_files.failures
         with duckdb_session(self.platform.engine) as connection:
             published = Published(connection, self._published())
             keys = ReferenceKeys(
                 connection, {**self.pins.files, self.table.name: published.files}, self.table.name
             )
             plan = CheckPlan.of(self.table, connection, keys)
-            with self._staging(plan, keys, provenance) as staging:
+            with self._staging(plan, keys, self._provenance(attempt)) as staging:
                 try:
                     read(staging)
                     staging.close()
                     self.progress("staged", f"{staging.rows_read:,} rows read")
                     changes = found_changes(self.plan, self.table, published, staging)
                     results, settled = self._check(staging, plan, keys, changes)
+                    # A check whose file could not be read has not failed: the load has.
+                    self.platform.remote_files.require_no_more_than(unreadable)
                     changed = self._settled(staging, settled)
                     self._require_accounted(staging, settled.counts)
                     changed = self._arranged(staging, changed)
@@ -128,6 +124,12 @@ class Load:
                     raise
                 self.progress("checked", f"{len(results)} checks run")
                 return self._decide(staging, attempt, results, changed)
+
+    def _provenance(self, attempt: str) -> Provenance:
+        contract, now = self.table.contract, datetime.now(UTC)
+        return Provenance(
+            self.plan.load_id, attempt, self.run_id, contract.id, contract.version, now
+        )
 
     def _staging(self, plan: CheckPlan, keys: ReferenceKeys, provenance: Provenance) -> Staging:
         published = keys.files[self.table.name]
@@ -176,7 +178,7 @@ class Load:
             apart=rows_apart(self.plan, changes),
         )
         outcomes = run_sampled(batch, plan.batch_checks, staging.samples)
-        late = late_rows(batch.labelled(), batch.row_specs)
+        late = self._late(batch, changes)
         places = {file: rows.positions for file, rows in late.items()}
         dropped = changes.dropped(places) if changes else {}
         settled = changes.settle(places) if changes else Settled()
@@ -203,9 +205,13 @@ class Load:
         files = staging.arranged(changed.rewritten.files, engine, "-merged-laid")
         return replace(changed, rewritten=replace(changed.rewritten, files=files))
 
+    def _late(self, batch: BatchChecks, changes: RowChanges | None) -> dict[str, LateRows]:  # noqa: ARG002
+        """The rows that must be held back now that the whole batch is known, by file."""
+        return late_rows(batch.labelled(), batch.row_specs)
+
     def _require_accounted(self, staging: Staging, counts: RowCounts) -> None:
         good = sum(file.rows for file in staging.good_files)
-        held = sum(file.rows for file in staging.held_files)
+        held = sum(file.rows for file in staging.held_files) - staging.rows_carried
         if staging.rows_read != good + held + counts.not_published:
             raise AccountingError(
                 f"{staging.rows_read} rows were read, but {good} staged for publishing, "
@@ -279,19 +285,15 @@ class Load:
             lake,
             self.tables.main,
             (*staging.good_files, *rewrite.files),
-            self.tables.position.advanced(
-                self.plan.versions,
-                outcome.load_id,
-                outcome.attempt,
-                replace=self.plan.replace or self.plan.compares,
-                stamps=self.plan.stamps,
-                held=held is not None,
-            ),
+            self._position_after(outcome, staging.provenance.at, held=held is not None),
             summary,
             replace=self.plan.replace or rewrite.removed,
         )
         commits.assert_accounted(
-            outcome.rows_read - outcome.rows_not_published, main, held, rewrite
+            outcome.rows_read + staging.rows_carried - outcome.rows_not_published,
+            main,
+            held,
+            rewrite,
         )
         self.progress("published", f"snapshot {main.snapshot_id}")
         # The load is published, whatever becomes of the branches: the next one removes them too.
@@ -300,10 +302,24 @@ class Load:
         return replace(
             outcome,
             rows_published=int(summary_of(main).get("added-records", 0)) - rewrite.kept,
-            rows_quarantined=rows_held,
+            rows_quarantined=rows_held - staging.rows_carried,
             snapshot_id=main.snapshot_id,
             quarantine_snapshot_id=held.snapshot_id if held else None,
         )
+
+    def _position_after(self, outcome: LoadOutcome, at: datetime, *, held: bool) -> Position:
+        """The position that is committed with the rows; the load began at `at`."""
+        plan, everything = self.plan, self.plan.replace or self.plan.compares
+        position = self.tables.position.advanced(
+            plan.versions,
+            outcome.load_id,
+            outcome.attempt,
+            replace=everything,
+            stamps=plan.stamps,
+            held=held,
+        )
+        # What was held back before and is read again must not be published from both.
+        return position.outdating(at, plan.range) if everything or plan.range else position
 
     def _remove_older_branches(self) -> None:
         """Removes blocked loads: this one is newer, and a run stops at the first that is blocked.

@@ -8,32 +8,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import pyarrow as pa
-from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
     NoSuchTableError,
-    NotInstalledError,
     TableAlreadyExistsError,
 )
 from pyiceberg.table import Table
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    IntegrityError,
-    NoSuchModuleError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from quality_platform.errors import (
-    CatalogUnreachableError,
     ConcurrentLoadError,
     Location,
-    RunnerFileError,
-    StorageError,
     TableNotFoundError,
     TableSchemaError,
 )
+from quality_platform.lake.catalog_errors import ERRORS as CATALOG_ERRORS
+from quality_platform.lake.catalog_errors import catalog_error
+from quality_platform.lake.open_catalog import open_catalog
+from quality_platform.lake.remote_files import RemoteFiles
+from quality_platform.lake.storage_errors import storage_error
 
 __all__ = ["TABLE_PROPERTIES", "Lake", "Table", "translated"]
 
@@ -52,12 +47,14 @@ class Lake:
     """One Iceberg catalog. Connects on first use; a value that can be passed around before.
 
     `properties` are pyiceberg's catalog properties (`type`, `uri`, `warehouse`, ...); they can hold
-    credentials and never appear in a message. `location` is where they were configured.
+    credentials and never appear in a message. `location` is where they were configured. `files`
+    reads data files that DuckDB does not open itself, for sessions that are given it.
     """
 
     name: str
     properties: Mapping[str, str] = field(repr=False, hash=False)
     location: Location | None = None
+    files: RemoteFiles = field(default_factory=RemoteFiles, repr=False, compare=False)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -65,15 +62,16 @@ class Lake:
 
         Raises:
             CatalogUnreachableError: it does not answer.
+            CatalogAccessError: it refuses the user, or has no such warehouse.
             RunnerFileError: its URL cannot be used.
         """
         with translated(self):
             try:
-                return load_catalog(self.name, **self.properties)
+                return open_catalog(self.name, self.properties)
             except DBAPIError:
                 # Two processes that meet a new database both make its tables: the slower one fails,
                 # and finds them made when it looks again.
-                return load_catalog(self.name, **self.properties)
+                return open_catalog(self.name, self.properties)
 
     def table(self, identifier: str) -> Table:
         """The table called `namespace.name`, as it is now.
@@ -94,9 +92,13 @@ class Lake:
         """The table called `namespace.name`, or None where there is none."""
         with translated(self):
             try:
-                return self.catalog.load_table(identifier)
+                return self._known(self.catalog.load_table(identifier))
             except NoSuchTableError:
                 return None
+
+    def _known(self, table: Table) -> Table:
+        self.files.add(table)
+        return table
 
     def ensure_table(
         self, identifier: str, schema: pa.Schema, properties: Mapping[str, str] | None = None
@@ -104,7 +106,7 @@ class Lake:
         """The table with this schema; made when there is none.
 
         Field metadata `doc` becomes the column's documentation, a field that is not nullable
-        becomes a required column.
+        becomes a required column. A table that is older than the last columns gets them.
 
         Raises:
             TableSchemaError: there is one, and its columns differ from the schema.
@@ -112,6 +114,10 @@ class Lake:
         table = self.find_table(identifier) or self.create_table(
             identifier, schema, properties or {}
         )
+        known = table.schema().column_names
+        if known == schema.names[: len(known)] and len(known) < len(schema):
+            with translated(self), table.update_schema() as update:
+                update.union_by_name(schema)
         _require_same_columns(identifier, schema, table.schema().as_arrow())
         return table
 
@@ -132,11 +138,12 @@ class Lake:
             with suppress(NamespaceAlreadyExistsError, IntegrityError):
                 self.catalog.create_namespace(namespace)
             try:
-                return self.catalog.create_table(
+                made = self.catalog.create_table(
                     identifier, schema, location, properties={**TABLE_PROPERTIES, **properties}
                 )
             except TableAlreadyExistsError:
-                return self.catalog.load_table(identifier)
+                made = self.catalog.load_table(identifier)
+            return self._known(made)
 
 
 @contextmanager
@@ -146,35 +153,19 @@ def translated(lake: Lake) -> Iterator[None]:
         yield
     except CommitFailedException as error:
         raise _concurrent() from error
+    except CATALOG_ERRORS as error:
+        kind = lake.properties.get("type", "unknown")
+        raise catalog_error(error, lake.name, kind, lake.location) from None
     except ValueError as error:
         # What a commit to another branch of the table does to one that is under way.
         if "sequence number" not in str(error):
             raise
         raise _concurrent() from error
-    except (NotInstalledError, NoSuchModuleError, ArgumentError) as error:
-        raise RunnerFileError(
-            f"the URL of the Iceberg catalog cannot be used ({type(error).__name__})",
-            location=lake.location,
-            field="lake.catalog.uri",
-            allowed="sqlite:///... or postgresql+psycopg2://...",
-            action="correct the URL, or install the driver that it names",
-        ) from None
-    except (SQLAlchemyError, ConnectionError, TimeoutError) as error:
-        # The driver's text can hold the whole connection string; its class cannot.
-        raise CatalogUnreachableError(
-            f"the Iceberg catalog {lake.name!r} does not answer ({type(error).__name__})",
-            location=lake.location,
-            field="lake.catalog",
-            received=f"type {lake.properties.get('type', 'unknown')}",
-            action="check lake.catalog.uri in runner.yaml, and that the database is up",
-        ) from None
     except OSError as error:
-        raise StorageError(
-            f"the warehouse cannot be read or written: {error.strerror or type(error).__name__}",
-            location=lake.location,
-            field="lake.warehouse",
-            action="check that the warehouse exists, is writable and has space",
-        ) from error
+        place = lake.location
+        raise storage_error(
+            error, "the warehouse cannot be read or written", location=place
+        ) from None
 
 
 def _concurrent() -> ConcurrentLoadError:

@@ -18,13 +18,16 @@ from quality_platform.lake.data_files import StagedFile
 from quality_platform.lake.file_entries import data_file_of
 from quality_platform.lake.merging import Rewritten
 from quality_platform.lake.position import PROPERTY, Position
-from quality_platform.lake.position_history import undo_summary
-from quality_platform.lake.reading import summary_of
+from quality_platform.lake.position_history import replayed_attempts, undo_summary
+from quality_platform.lake.reading import summary_of, tasks_of
 
 LOAD_ID = "quality-platform.load-id"
 ATTEMPT = "quality-platform.attempt"
 ROWS_READ = "quality-platform.rows-read"
 ROWS_QUARANTINED = "quality-platform.rows-quarantined"
+KIND = "quality-platform.kind"
+"""Summary property of what was done to quarantined rows: `replay`, `release` or `discard`."""
+
 MAINTENANCE = "quality-platform.maintenance"
 """Summary property of snapshots that upkeep made: `compaction` or `retention`."""
 
@@ -183,9 +186,19 @@ def has_uncommitted_attempts(quarantine: Table, committed: Collection[str]) -> b
     return bool(_uncommitted(quarantine, committed))
 
 
+def must_drop_attempts(table: Table, quarantine: Table) -> bool:
+    """Whether the quarantine holds rows of attempts that do not count, and cannot again."""
+    committed = Position.of(table.properties).attempts
+    # What can come back is looked for only where there is something to remove.
+    return has_uncommitted_attempts(quarantine, committed) and has_uncommitted_attempts(
+        quarantine, {*committed, *replayed_attempts(table)}
+    )
+
+
 def drop_uncommitted_attempts(lake: Lake, table: Table, quarantine: Table) -> int:
     """Removes the files of attempts that never reached `table`; returns their rows.
 
+    Files of attempts that a replay has taken the place of stay while a rollback can need them.
     The quarantine is committed first and main second: an attempt that main does not know died in
     between, and its rows do not count. Main gets an empty snapshot before anything is removed, so
     that an attempt that is still alive fails its compare-and-swap and starts over.
@@ -194,7 +207,7 @@ def drop_uncommitted_attempts(lake: Lake, table: Table, quarantine: Table) -> in
         ConcurrentLoadError: `table` has moved since it was loaded; nothing was removed.
     """
     publish(lake, table, (), Position.of(table.properties), {})
-    committed = Position.of(table.properties).attempts
+    committed = {*Position.of(table.properties).attempts, *replayed_attempts(table)}
     stale = _uncommitted(quarantine, committed)
     if not stale:
         return 0
@@ -304,7 +317,7 @@ def _replaced(table: Table, replace: bool | Collection[str]) -> list[DataFile]:
 
 
 def _live_files(table: Table) -> list[DataFile]:
-    return [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
+    return [task.file for task in tasks_of(table)] if table.current_snapshot() else []
 
 
 def _head(table: Table) -> Snapshot:

@@ -25,7 +25,7 @@ from quality_platform.errors import (
 from quality_platform.lake.catalog import Lake, Table, translated
 from quality_platform.lake.layout_spec import apply_layout
 from quality_platform.lake.position import Position
-from quality_platform.lake.reading import rows_of
+from quality_platform.lake.reading import rows_of, tasks_of
 from quality_platform.lake.schema_plan import (
     BREAKING,
     Change,
@@ -157,7 +157,7 @@ class _RowsWithout:
 
     @cached_property
     def _files(self) -> list[DataFile]:
-        return [task.file for task in self.table.scan().plan_files()]
+        return [task.file for task in tasks_of(self.table)]
 
 
 def _brought_up(lake: Lake, evolution: Evolution) -> Table:

@@ -17,7 +17,7 @@ from pyiceberg.table import Table
 from quality_platform.lake.data_files import RollingWriter, StagedFile, read_batches
 from quality_platform.lake.file_entries import placement_of
 from quality_platform.lake.query import EngineSettings, duckdb_session, quote_identifier
-from quality_platform.lake.reading import BATCH_ROWS, local_path
+from quality_platform.lake.reading import BATCH_ROWS, local_path, tasks_of
 from quality_platform.lake.remote_files import RemoteFiles
 from quality_platform.lake.table_files import TableFiles, read_parquet
 from quality_platform.lake.versions import VALID_TO
@@ -64,7 +64,7 @@ def rewritten(
     Raises:
         StorageError: the warehouse cannot be read or written.
     """
-    data_files = {local_path(task.file.file_path): task.file for task in table.scan().plan_files()}
+    data_files = {local_path(task.file.file_path): task.file for task in tasks_of(table)}
     removed: list[str] = []
     rows = lost = 0
     for change in changes:

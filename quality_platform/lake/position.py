@@ -7,8 +7,9 @@ that the two can never disagree.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 
 PROPERTY = "quality-platform.position"
@@ -37,11 +38,14 @@ class Position:
         attempts: The attempts that were committed and held rows back: their rows in the
             quarantine count. The property grows; others need not be known.
         loads: How many attempts were committed.
+        outdated: SQL over the quarantine, true for held rows in whose place a later load read the
+            source again: they count, but must never be published beside it. "" for none.
     """
 
     sources: Mapping[str, SourceVersion] = field(default_factory=dict, hash=False)
     attempts: tuple[str, ...] = ()
     loads: int = 0
+    outdated: str = ""
 
     @classmethod
     def of(cls, properties: Mapping[str, str]) -> Position:
@@ -52,7 +56,8 @@ class Position:
         sources = {name: SourceVersion(**entry) for name, entry in stored["sources"].items()}
         attempts = tuple(stored["attempts"])
         # Positions of before loads were counted name every attempt.
-        return cls(sources, attempts, stored.get("loads", len(attempts)))
+        loads, outdated = stored.get("loads", len(attempts)), stored.get("outdated", "")
+        return cls(sources, attempts, loads, outdated)
 
     @property
     def known_attempts(self) -> frozenset[str]:
@@ -84,7 +89,23 @@ class Position:
             for name, version in versions.items()
         }
         attempts = (*self.attempts, attempt) if held else self.attempts
-        return Position({**kept, **new}, attempts, self.loads + 1)
+        return Position({**kept, **new}, attempts, self.loads + 1, self.outdated)
+
+    def outdating(self, before: datetime, condition: str = "") -> Position:
+        """The position once rows that were held before a moment were read again.
+
+        `condition` is SQL that tells which of them, by the contract's columns; "" for all.
+        """
+        earlier = f"_quarantined_at < TIMESTAMPTZ '{before.isoformat()}'"
+        if not condition:
+            return replace(self, outdated=earlier)
+        parts = [self.outdated, f"({earlier} AND ({condition}))"]
+        return replace(self, outdated=" OR ".join(part for part in parts if part))
+
+    def replayed(self, gone: Collection[str], attempt: str) -> Position:
+        """The position after one attempt ("" for none) took over the held rows of others."""
+        kept = tuple(known for known in self.attempts if known not in gone)
+        return replace(self, attempts=(*kept, attempt) if attempt else kept)
 
     def as_properties(self) -> dict[str, str]:
         """The table property that stores this position."""
@@ -93,4 +114,6 @@ class Position:
             for name, entry in sorted(self.sources.items())
         }
         stored = {"sources": sources, "attempts": list(self.attempts), "loads": self.loads}
+        if self.outdated:
+            stored["outdated"] = self.outdated
         return {PROPERTY: json.dumps(stored, separators=(",", ":"))}

@@ -46,6 +46,7 @@ def undo_summary(before: Position, after: Position) -> dict[str, str]:
         # A load of many files is told by its attempt: names would make the metadata grow.
         "new_by_attempt": sorted(set(new.values()) - stays),
         "new": [name for name, attempt in new.items() if attempt in stays],
+        "outdated": before.outdated,
     }
     return {UNDO: _packed(undo)}
 
@@ -76,7 +77,26 @@ def before(snapshot: Snapshot, after: Position) -> Position:
         {**kept, **changed},
         (*after.attempts[: undo["common"]], *undo["attempts"]),
         undo["loads"],
+        undo.get("outdated", ""),
     )
+
+
+def replayed_attempts(table: Table) -> frozenset[str]:
+    """Attempts that count no more, but did at a snapshot that `main` can still go back to.
+
+    A replay takes attempts out of the position. Their rows must stay for as long as a rollback can
+    bring them back: until the snapshots before it expire, those with a tag among them.
+    """
+    found: set[str] = set()
+    by_id = {snapshot.snapshot_id: snapshot for snapshot in table.snapshots()}
+    snapshot = table.current_snapshot()
+    while snapshot is not None and snapshot.parent_snapshot_id in by_id:
+        summary = summary_of(snapshot)
+        found.update(_unpacked(summary[UNDO])["attempts"] if UNDO in summary else ())
+        snapshot = by_id[snapshot.parent_snapshot_id]
+    tagged = {ref.snapshot_id for name, ref in table.refs().items() if name != "main"}
+    kept = {n: position for n, position in _starts(table).items() if n in tagged}
+    return frozenset(found.union(*(position.attempts for position in kept.values())))
 
 
 def kept_position(snapshot_id: int, position: Position) -> dict[str, str]:

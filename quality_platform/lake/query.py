@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quality_platform.checks.predicate_language import INSTANT
 from quality_platform.errors import EngineError
+from quality_platform.lake.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from quality_platform.lake.remote_files import RemoteFiles
 
 
 _INTERRUPT_EVERY = 0.05
@@ -23,12 +25,14 @@ _INTERRUPT_EVERY = 0.05
 class EngineSettings:
     """Limits of one session: megabytes of memory, threads, and seconds for one check.
 
-    What does not fit into the memory spills to disk; None sets no limit of time.
+    What does not fit into the memory spills to disk; None sets no limit of time. `files` are those
+    of a lake in an object store, where the session reads them.
     """
 
     memory_limit_mb: int = 512
     threads: int = 2
     check_timeout_seconds: float | None = None
+    files: RemoteFiles | None = field(default=None, repr=False, compare=False)
 
 
 @contextmanager
@@ -37,22 +41,28 @@ def duckdb_session(settings: EngineSettings) -> Iterator[DuckDBPyConnection]:
 
     Raises:
         EngineError: what ran in the session failed; the message is DuckDB's.
+        StorageError: a file of an object store could not be read.
     """
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="quality-platform-") as spill:
+    with (
+        settings.files.watched() if settings.files else nullcontext(),
+        scratch_folder() as spill,
+    ):
         connection = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": f"{settings.memory_limit_mb}MB",
                 "threads": str(settings.threads),
-                "temp_directory": spill,
+                "temp_directory": str(spill),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
             },
         )
         try:
             with engine_errors():
+                if settings.files is not None:
+                    settings.files.show(connection)
                 connection.execute("SET TimeZone = 'UTC'")
                 # The present of all statements: a load judges batch after batch.
                 connection.execute(f"SET VARIABLE {INSTANT} = now()")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
@@ -33,6 +33,8 @@ from pyiceberg.types import (
 from quality_platform.errors import TableNotFoundError, TableSchemaError
 from quality_platform.lake.position import Position
 from quality_platform.lake.query import EngineSettings, duckdb_session, quote_identifier
+from quality_platform.lake.remote_files import RemoteFiles
+from quality_platform.lake.storage_errors import reading
 from quality_platform.lake.table_files import FileColumn, TableFiles, read_parquet
 
 BATCH_ROWS = 16384
@@ -54,9 +56,12 @@ _DUCKDB_TYPES: dict[type[IcebergType], str] = {
 
 
 def local_path(uri: str) -> str:
-    """What DuckDB opens: a plain path for a `file:` URI, any other URI as it is."""
+    """What DuckDB opens: a plain path for a `file:` URI, any other URI as it is.
+
+    pyiceberg (0.12) writes nothing as `%20` in a URI, and takes such signs by the letter.
+    """
     parsed = urlparse(uri)
-    return unquote(parsed.path) if parsed.scheme == "file" else uri
+    return parsed.path if parsed.scheme == "file" else uri
 
 
 def snapshot_of(table: Table, ref: str = "main") -> Snapshot | None:
@@ -92,10 +97,21 @@ def files_of(table: Table, snapshot_id: int | None) -> TableFiles:
     """
     if snapshot_id is None:
         return TableFiles()
-    return _files_of_tasks(table, table.scan(snapshot_id=snapshot_id).plan_files())
+    return files_of_tasks(table, tasks_of(table, snapshot_id))
 
 
-def _files_of_tasks(table: Table, tasks: Iterable[FileScanTask]) -> TableFiles:
+def tasks_of(table: Table, snapshot_id: int | None = None) -> list[FileScanTask]:
+    """What there is to be read of a snapshot, or of the head of `main`: its data files.
+
+    Raises:
+        StorageError: the table's files cannot be read.
+    """
+    with reading(table):
+        return list(table.scan(snapshot_id=snapshot_id).plan_files())
+
+
+def files_of_tasks(table: Table, tasks: Iterable[FileScanTask]) -> TableFiles:
+    """The data files of some tasks of a scan, as paths or URIs that DuckDB opens."""
     return TableFiles(
         tuple(local_path(task.file.file_path) for task in tasks),
         _columns(table.schema()) if len(table.schemas()) > 1 else (),
@@ -124,15 +140,15 @@ def _duckdb_type(kind: IcebergType) -> str:
 
 def added_files_of(table: Table, snapshot: Snapshot) -> list[str]:
     """The data files that the snapshot itself added, as paths or URIs."""
-    manifests = [
-        m for m in snapshot.manifests(table.io) if m.added_snapshot_id == snapshot.snapshot_id
-    ]
-    return [
-        local_path(entry.data_file.file_path)
-        for manifest in manifests
-        for entry in manifest.fetch_manifest_entry(table.io)
-        if entry.snapshot_id == snapshot.snapshot_id
-    ]
+    added = snapshot.snapshot_id
+    with reading(table):
+        return [
+            local_path(entry.data_file.file_path)
+            for manifest in snapshot.manifests(table.io)
+            if manifest.added_snapshot_id == added
+            for entry in manifest.fetch_manifest_entry(table.io)
+            if entry.snapshot_id == added
+        ]
 
 
 def batches_of(
@@ -148,13 +164,14 @@ def batches_of(
 
     Raises:
         TableSchemaError: the table has no such column.
+        StorageError: the table's files cannot be read.
     """
     require_columns(table, columns)
     if snapshot_id is None:
         return
     tasks = [
         task
-        for task in table.scan(snapshot_id=snapshot_id).plan_files()
+        for task in tasks_of(table, snapshot_id)
         if only is None or local_path(task.file.file_path) in only
     ]
     yield from batches_of_tasks(table, tasks, columns=columns)
@@ -167,10 +184,11 @@ def batches_of_tasks(
     # A scan of its own would give the columns that the table had when the snapshot was made.
     schema = table.schema() if "*" in columns else table.schema().select(*columns)
     target = schema.as_arrow()
-    misread = any(_is_misread(column.field_type) for column in schema.fields)
+    misread = any(is_misread(column.field_type) for column in schema.fields)
     read = _by_duckdb if misread else _by_pyiceberg
-    for batch in read(table, tasks, schema):
-        yield batch.cast(target)
+    with reading(table):
+        for batch in read(table, tasks, schema):
+            yield batch.cast(target)
 
 
 def require_columns(table: Table, columns: Iterable[str]) -> None:
@@ -199,22 +217,22 @@ def _by_pyiceberg(
 def _by_duckdb(
     table: Table, tasks: Sequence[FileScanTask], schema: Schema
 ) -> Iterator[pa.RecordBatch]:
-    files = _files_of_tasks(table, tasks)
+    files = files_of_tasks(table, tasks)
     if not files:
         return
     names = ", ".join(quote_identifier(column.name) for column in schema.fields)
-    with duckdb_session(EngineSettings()) as connection:
+    with duckdb_session(EngineSettings(files=RemoteFiles.of(table))) as connection:
         rows = connection.sql(f"SELECT {names} FROM {read_parquet(files)}")
         yield from rows.to_arrow_reader(BATCH_ROWS)
 
 
-def _is_misread(kind: IcebergType) -> bool:
+def is_misread(kind: IcebergType) -> bool:
     """Whether pyiceberg (0.12) reads NULL as an empty list or map: where it rebuilds the items."""
     match kind:
         case StructType():
-            return any(_is_misread(field.field_type) for field in kind.fields)
+            return any(is_misread(field.field_type) for field in kind.fields)
         case ListType():
-            return isinstance(kind.element_type, StructType) or _is_misread(kind.element_type)
+            return isinstance(kind.element_type, StructType) or is_misread(kind.element_type)
         case _:
             return isinstance(kind, MapType)
 

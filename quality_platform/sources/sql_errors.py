@@ -6,12 +6,15 @@ speaks of names alone, and through `redacted`.
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from quality_platform.config.secret_text import ConfiguredSecret
 from quality_platform.errors import Location, SourceError
-from quality_platform.sources.protocol import SourceContext
+from quality_platform.sources.protocol import UNLIMITED, RequestLimit, SourceContext
 
 _HIDDEN = "***"
 _LONGEST_TEXT = 300
@@ -30,19 +33,39 @@ class Failure:
 
 @dataclass(frozen=True)
 class DatabasePlace:
-    """Where a database is named in runner.yaml, and what must never be shown of it."""
+    """Where a database is named in runner.yaml, and what must never be shown of it.
+
+    `limit` is how often it may be asked. `hidden` are texts of secrets that are in the URL, which
+    may be a host or a user too.
+    """
 
     connection: str
     field: str
     location: Location
-    url: str
+    url: str = dataclasses.field(repr=False)
+    limit: RequestLimit = UNLIMITED
+    hidden: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
     @classmethod
     def of(cls, connection: str, context: SourceContext) -> DatabasePlace:
         """The place of a table's source, whose connection has this name."""
-        url = context.connection.url.get_secret_value() if context.connection else ""
-        field = f"tables.{context.table}.source"
-        return cls(connection, field, context.location("source"), url)
+        configured = context.connection.url if context.connection else ConfiguredSecret("")
+        return cls(
+            connection,
+            f"tables.{context.table}.source",
+            context.location("source"),
+            configured.get_secret_value(),
+            context.limit,
+            configured.asked_texts(),
+        )
+
+    def request(self) -> None:
+        """Waits for the turn of one request: to be called before each.
+
+        Raises:
+            SourceTimeoutError: it does not come in time.
+        """
+        self.limit.wait()
 
     def error(self, failure: Failure, text: str = "") -> SourceError:
         """The error to raise; `text` is the driver's, where it holds no value of a row."""
@@ -50,16 +73,16 @@ class DatabasePlace:
             f"connection {self.connection}: {failure.message}",
             location=self.location,
             field=self.field,
-            received=redacted(text, self.url),
+            received=redacted(text, self.url, self.hidden),
             action=failure.action,
         )
 
 
-def redacted(text: str, url: str) -> str:
-    """The first line of a driver's text, without URLs, and without what `url` keeps secret."""
+def redacted(text: str, url: str, hidden: Sequence[str] = ()) -> str:
+    """The first line of a driver's text, without URLs, what `url` keeps secret, and `hidden`."""
     lines = text.strip().splitlines()
     found = lines[0] if lines else ""
-    for secret in sorted(_secrets(url), key=len, reverse=True):
+    for secret in sorted(_secrets(url).union(hidden), key=len, reverse=True):
         found = found.replace(secret, _HIDDEN)
     found = _PASSWORD.sub(rf"\1={_HIDDEN}", _URL.sub(_HIDDEN, found))
     return found if len(found) <= _LONGEST_TEXT else found[:_LONGEST_TEXT] + "..."

@@ -14,9 +14,10 @@ from support.postgres_server import postgres_server
 from support.redis_server import redis_server
 
 _TESTS = {
-    "POSTGRES": ["*_postgres.py", "*/test_postgres_*.py"],
-    "MARIADB": ["*/test_mysql_*.py", "*/test_mariadb_*.py"],
-    "REDIS": ["*/test_redis_*.py"],
+    "POSTGRES": ["*_postgres.py", "*/test_postgres_*.py", "*/test_sql_*.py"],
+    "MARIADB": ["*/test_mysql_*.py", "*/test_mariadb_*.py", "*/test_sql_*.py"],
+    "REDIS": ["*/test_redis_*.py", "*/test_secret_canaries_*.py"],
+    "RUST": ["*/test_rust_*.py"],
 }
 
 collect_ignore_glob = [

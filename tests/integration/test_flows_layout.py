@@ -149,7 +149,7 @@ def test_replacing_a_partitioned_table_leaves_nothing_of_before(project: Project
         ("partition_by", "bucket(id)", "bucket takes a number above 0, then the column"),
         ("partition_by", "bucket(0, id)", "bucket takes a number above 0, then the column"),
         ("partition_by", "day(3, day)", "day takes a column and nothing else"),
-        ("partition_by", "day(day", "a partition is a column, or a transform of one"),
+        ("partition_by", "day(day", "within [ ] a comma divides terms"),
         ("partition_by", "hour(day)", "hour() takes no column of type date32[day]"),
         ("partition_by", "price", "a partition takes no column of type double"),
         ("partition_by", "bucket(4, price)", "bucket() takes no column of type double"),

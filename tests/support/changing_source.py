@@ -44,13 +44,15 @@ _AMOUNT = "CASE WHEN random() < 0.15 THEN -1 ELSE trunc((random() * 1000)::numer
 # The sequence gives the ids while the table is locked, as it does in every application.
 _INSERT = (
     "INSERT INTO {name} (updated_at, happened_at, amount, note) SELECT clock_timestamp(), "
-    "timestamptz '2024-01-01 12:00Z' + interval '1 day' * (n % 4), "
+    "timestamptz '2024-01-01 12:00Z' + interval '1 day' * mod(n, 4), "
     f"{_AMOUNT}, 'note ' || n FROM generate_series(1, %s) AS n RETURNING id"
 )
 _UPDATE = (
     "UPDATE {name} SET updated_at = clock_timestamp(), deleted = random() < 0.2, "
     f"amount = {_AMOUNT} WHERE id = ANY (%s)"
 )
+
+_LONGEST_SECONDS = 30.0
 
 
 @dataclass
@@ -67,6 +69,7 @@ class ChangingSource:
     pace_seconds: float = 0.02
     _paused: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
+    _begun: threading.Event = field(default_factory=threading.Event)
     _writing: list[threading.Lock] = field(default_factory=list)
     _problems: list[BaseException] = field(default_factory=list)
 
@@ -76,7 +79,10 @@ class ChangingSource:
 
     @contextmanager
     def changing(self, writers: int = 2) -> Iterator[None]:
-        """Lets writers work meanwhile, each on rows of its own: none waits for another's."""
+        """Lets writers work meanwhile, each on rows of its own: none waits for another's.
+
+        There are rows when this begins.
+        """
         self._ended.clear()
         self._writing = [threading.Lock() for _ in range(writers)]
         threads = [
@@ -86,6 +92,7 @@ class ChangingSource:
         for thread in threads:
             thread.start()
         try:
+            assert self._begun.wait(_LONGEST_SECONDS), self._problems
             yield
         finally:
             self._ended.set()
@@ -128,6 +135,7 @@ class ChangingSource:
                         else:
                             connection.commit()
                             own += added
+                            self._begun.set()
                     while self._paused.is_set() and not self._ended.is_set():
                         self._ended.wait(0.005)
         except psycopg2.Error as problem:

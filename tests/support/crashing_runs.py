@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import json
 import os
 import signal
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from pyiceberg.catalog.sql import SqlCatalog
+from support.moments import Moments
 
 from quality_platform.flows import compute_features, recording
 from quality_platform.flows.platform import Platform, open_platform
@@ -49,33 +49,21 @@ class Events:
 
     kill_at: str | None
     seen: list[str] = field(default_factory=list)
-    _step: str = "begin"
     _counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._moments = Moments(self._happen)
+        self.watch = self._moments.watch
 
     def progress(self, table: str, step: str, _: str) -> None:
         """A step of a flow has been reached; its number is that of the table's load."""
         self._counts[f"{table} {step}"] += 1
-        self._step = f"{table} {step} {self._counts[f'{table} {step}']}"
-        self._happen(self._step)
+        self._moments.reach(f"{table} {step} {self._counts[f'{table} {step}']}")
 
     def _happen(self, name: str) -> None:
         self.seen.append(name)
         if name == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-
-    def watch(self, owner: Any, name: str) -> None:
-        original = getattr(owner, name)
-
-        @functools.wraps(original)
-        def watched(*arguments: Any, **more: Any) -> Any:
-            step = self._step
-            self._happen(f"{step} > before {name}")
-            result = original(*arguments, **more)
-            self._happen(f"{step} > after {name}")
-            return result
-
-        is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
-        setattr(owner, name, staticmethod(watched) if is_static else watched)
 
 
 def run(runner: Path, kill_at: str | None) -> tuple[Platform, list[str]]:

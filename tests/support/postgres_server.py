@@ -8,11 +8,26 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.local_servers import PASSWORD, free_port, named_url, unprivileged
 
 _DEBIAN = Path("/usr/lib/postgresql")
+
+
+@dataclass(frozen=True)
+class LocalPostgres:
+    """A running server of this machine; `url` is in SQLAlchemy's form."""
+
+    url: str
+    data: Path
+    user: str | None
+
+    def restart(self) -> None:
+        """Ends it as a power failure would, and starts it again."""
+        log = self.data.with_name("server.log")
+        _run("pg_ctl", self.user, "-D", self.data, "-l", log, "-m", "immediate", "-w", "restart")
 
 
 @contextmanager
@@ -25,6 +40,17 @@ def postgres_server() -> Iterator[str]:
     if url := named_url("postgres"):
         yield url
         return
+    with local_postgres() as server:
+        yield server.url
+
+
+@contextmanager
+def local_postgres() -> Iterator[LocalPostgres]:
+    """A server that is started here, and gone afterwards.
+
+    Raises:
+        RuntimeError: PostgreSQL is not installed, or does not start.
+    """
     # Not pytest's own folder: nobody but its owner may enter that, and root may not run PostgreSQL.
     folder = Path(tempfile.mkdtemp(prefix="qp-postgres-"))
     user = unprivileged("postgres")
@@ -37,7 +63,8 @@ def postgres_server() -> Iterator[str]:
         log = folder / "server.log"
         _run("pg_ctl", user, "-D", data, "-l", log, "-o", options, "-w", "start")
         try:
-            yield f"postgresql+psycopg2://tester:{PASSWORD}@127.0.0.1:{port}/postgres"
+            url = f"postgresql+psycopg2://tester:{PASSWORD}@127.0.0.1:{port}/postgres"
+            yield LocalPostgres(url, data, user)
         finally:
             _run("pg_ctl", user, "-D", data, "-m", "immediate", "-w", "stop")
     finally:

@@ -155,7 +155,10 @@ class Project:
 
     def write_runner(self) -> Path:
         """Writes runner.yaml."""
+        # Tests of retries say so: all others see what fails at once.
+        once = {"max_retries": 0, "opening_seconds": 0}
         document: dict[str, Any] = {"version": 1, **self.settings, "tables": self.tables}
+        document.setdefault("retries", once)
         if self.views:
             document["feature_views"] = self.views
         self.runner.write_text(yaml.safe_dump(document, sort_keys=False))

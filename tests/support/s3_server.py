@@ -1,12 +1,14 @@
-"""A store that speaks S3 on a loopback port of its own: moto, in this process."""
+"""A store that speaks S3 on a loopback port of its own: moto, in this process. It has Glue too."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 KEYS = {"access_key_id": "test-key-id", "secret_access_key": "test-secret-key"}
 
@@ -17,11 +19,25 @@ class S3Server:
 
     endpoint: str
     client: Any
+    _running: list[Any]
 
     @property
     def settings(self) -> dict[str, str]:
         """The store as runner.yaml names it."""
         return {"endpoint": self.endpoint, "region": "us-east-1", **KEYS}
+
+    def stop(self) -> None:
+        """Ends the store: nobody listens any more. What it holds stays."""
+        self._running.pop().stop()
+
+    def start(self) -> None:
+        """Starts it again at the same address."""
+        from moto.server import ThreadedMotoServer
+
+        port = int(self.endpoint.rpartition(":")[2])
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        server.start()
+        self._running.append(server)
 
     def bucket(self, name: str) -> str:
         """A new bucket, empty."""
@@ -51,8 +67,31 @@ def s3_server() -> Iterator[S3Server]:
         aws_access_key_id=KEYS["access_key_id"],
         aws_secret_access_key=KEYS["secret_access_key"],
     )
+    running = [server]
     try:
-        yield S3Server(endpoint, client)
+        with _compared_versions():
+            yield S3Server(endpoint, client, running)
     finally:
         client.close()
-        server.stop()
+        for one in running:
+            one.stop()
+
+
+@contextmanager
+def _compared_versions() -> Iterator[None]:
+    """Lets moto's Glue (5.2) compare the version of a table that is updated, as AWS does."""
+    from moto.core.exceptions import JsonRESTError
+    from moto.glue.responses import GlueResponse
+
+    update, alone = GlueResponse.update_table, threading.Lock()
+
+    def compared(self: Any) -> Any:
+        with alone:
+            name, wanted = self.parameters["TableInput"]["Name"], self.parameters.get("VersionId")
+            table = self.glue_backend.get_table(self.parameters["DatabaseName"], name)
+            if wanted is not None and wanted != table.as_dict()["VersionId"]:
+                raise JsonRESTError("ConcurrentModificationException", "another version")
+            return update(self)
+
+    with patch.object(GlueResponse, "update_table", compared):
+        yield

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,19 +14,22 @@ from pathlib import Path
 from typing import Any
 
 _PROGRAM = Path(__file__).with_name("killed_workers.py")
+_FOLDERS = [str(folder) for folder in (_PROGRAM.parents[1], _PROGRAM.parents[2])]
+
+_LONGEST_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class WorkerServer:
-    """Starts one worker at a time on a table of a project."""
+class Workers:
+    """Workers on one table of a project, one at a time."""
 
+    process: subprocess.Popen[str]
     runner: Path
     home: Path
     table: str
-    process: subprocess.Popen[str]
 
     def ask(self, work: str = "load", **death: Any) -> str:
-        """Lets a worker work and die; how it ended."""
+        """Lets a worker work, and die where that is said; how it ended."""
         self.begin(work, **death)
         return self.ended()
 
@@ -42,6 +46,29 @@ class WorkerServer:
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
 
+    @contextmanager
+    def loading(self, seconds: float) -> Iterator[None]:
+        """Lets a worker load again and again meanwhile, at least for so long."""
+        self.begin(lasts=seconds)
+        try:
+            yield
+        finally:
+            self.ended()
+
+    @contextmanager
+    def waiting(self, moment: str, meeting: Path) -> Iterator[None]:
+        """Starts a load that waits at a moment for the end of this context, and goes on then."""
+        meeting.mkdir()
+        self.begin(at=moment, times=1, meets=str(meeting), lasts=0)
+        last = time.monotonic() + _LONGEST_SECONDS
+        while not (meeting / "here").exists():
+            assert time.monotonic() < last, f"{moment} did not come"
+            time.sleep(0.005)
+        try:
+            yield
+        finally:
+            (meeting / "go").touch()
+
     def ended(self) -> str:
         """Waits for the worker; how it ended."""
         assert self.process.stdout is not None
@@ -50,18 +77,29 @@ class WorkerServer:
         return told["ended"]
 
 
+@dataclass(frozen=True)
+class WorkerServer:
+    """A process that starts workers, whose temporary folders are in `scratch`."""
+
+    process: subprocess.Popen[str]
+    scratch: Path
+
+    def on(self, runner: Path, home: Path, table: str) -> Workers:
+        """Workers on a table."""
+        return Workers(self.process, runner, home, table)
+
+
 @contextmanager
-def worker_server(runner: Path, home: Path, table: str, scratch: Path) -> Iterator[WorkerServer]:
-    """A server of workers, whose temporary folders are in `scratch`."""
-    scratch.mkdir(exist_ok=True)
+def worker_server(scratch: Path) -> Iterator[WorkerServer]:
+    """A server of workers, gone afterwards."""
     process = subprocess.Popen(
         [sys.executable, str(_PROGRAM)],
         text=True,
-        env={**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(_PROGRAM.parents[1])},
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": os.pathsep.join(_FOLDERS)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     try:
-        yield WorkerServer(runner, home, table, process)
+        yield WorkerServer(process, scratch)
     finally:
         process.communicate()

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from quality_platform.lake.commits import ATTEMPT, MAINTENANCE, attempt_of, is_compacted
+from quality_platform.lake.commits import (
+    ATTEMPT,
+    KIND,
+    MAINTENANCE,
+    ROWS_QUARANTINED,
+    attempt_of,
+    is_compacted,
+)
 from quality_platform.lake.maintenance.references import LiveFile, ManifestReader
 from quality_platform.lake.reading import local_path, summary_of
 
@@ -62,6 +69,21 @@ def complete_loads(table: Table, loaded: LoadedFiles) -> tuple[str, ...]:
         if ATTEMPT in summary
     }
     return tuple(a for a in loaded.by_attempt if added.get(a) == loaded.rows[a])
+
+
+def replayed_loads(table: Table, held: LoadedFiles) -> frozenset[str]:
+    """The attempts whose batch is not what a source gave, or no longer whole.
+
+    These are replays and the like, and loads of whose held rows some were taken over by a replay
+    and are gone by now. `held` are the files of the quarantine.
+    """
+    found = set()
+    for summary in map(summary_of, table.snapshots()):
+        attempt = summary.get(ATTEMPT, "")
+        missing = int(summary.get(ROWS_QUARANTINED, 0)) - held.rows.get(attempt, 0)
+        if KIND in summary or (attempt and missing > 0):
+            found.add(attempt)
+    return frozenset(found)
 
 
 def _resolved(

@@ -14,6 +14,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
 from quality_platform.errors import StorageError
+from quality_platform.lake.storage_errors import reading
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,16 @@ class ManifestReader:
 
     def manifests(self, snapshot: Snapshot) -> list[ManifestFile]:
         """The manifests of a snapshot."""
-        return snapshot.manifests(self.table.io)
+        with reading(self.table):
+            return snapshot.manifests(self.table.io)
 
     def entries(self, manifest: ManifestFile) -> list[ManifestEntry]:
         """The entries of a manifest, without those of files that it says are gone."""
         path = manifest.manifest_path
         if path not in self._entries:
-            self._entries[path] = manifest.fetch_manifest_entry(self.table.io, discard_deleted=True)
+            with reading(self.table):
+                found = manifest.fetch_manifest_entry(self.table.io, discard_deleted=True)
+            self._entries[path] = found
         return self._entries[path]
 
     def data_files(self, snapshot: Snapshot | None) -> list[LiveFile]:

@@ -27,9 +27,8 @@ def test_sections_left_out_have_their_defaults(tmp_path: Path):
     config = load_runner_text(tmp_path, ORDERS).config
     assert config.version == 1
     assert config.lake.catalog.name == "lake"
-    uri = config.lake.catalog.uri.get_secret_value()
-    assert uri == "sqlite:////srv/platform/catalog.db"
-    assert config.lake.warehouse == "/srv/platform/warehouse"
+    # What they are depends on the type of the catalog: flows/lake_properties.py.
+    assert (config.lake.catalog.uri, config.lake.warehouse) == (None, None)
     assert config.feature_store.registry == Path("/srv/platform/feast/registry.db")
     assert config.feature_store.online_store == Path("/srv/platform/feast/online.db")
     assert (config.engine.memory_limit, config.engine.threads) == ("512MB", 2)
@@ -46,8 +45,7 @@ def test_a_section_given_in_part_has_defaults_for_the_rest(tmp_path: Path):
     text = ORDERS + "lake: {catalog: {name: other}}\n"
     lake = load_runner_text(tmp_path, text).config.lake
     assert lake.catalog.name == "other"
-    assert lake.catalog.uri.get_secret_value() == "sqlite:////srv/platform/catalog.db"
-    assert lake.warehouse == "/srv/platform/warehouse"
+    assert (lake.catalog.type, lake.catalog.uri, lake.warehouse) == ("sql", None, None)
 
 
 def test_the_demo_is_valid(tmp_path: Path):
@@ -155,7 +153,7 @@ WRONG_VALUES = [
     ("engine: {sample_rows: 101}", "engine.sample_rows", "101", ""),
     ("lake: {target_file_size: 1TB}", "lake.target_file_size", "'1TB'", ""),
     ("lake: {warehouse: 5}", "lake.warehouse", "5", ""),
-    ("lake: {catalog: {type: rest}}", "lake.catalog.type", "'rest'", "'sql'"),
+    ("lake: {catalog: {type: hive}}", "lake.catalog.type", "'hive'", "'sql', 'rest' or 'glue'"),
     ("lake: {catalog: {name: a-b}}", "lake.catalog.name", "'a-b'", ""),
     ("lake:", "lake", "", ""),
     ("lake: []", "lake", "", ""),
@@ -171,7 +169,12 @@ WRONG_VALUES = [
     ),
     ("schedules: {s: {cron: '@daily', targets: orders}}", "schedules.s.targets", "'orders'", ""),
     ("schedules: {'no-name': {cron: '@daily'}}", "schedules.no-name", "'no-name'", ""),
-    ("sensors: {s: {type: file, table: orders}}", "sensors.s.type", "'file'", "'file_arrival'"),
+    (
+        "sensors: {s: {type: file, table: orders}}",
+        "sensors.s.type",
+        "'file'",
+        "'file_arrival', 'contract_changed'",
+    ),
     (
         "sensors: {s: {type: file_arrival, table: orders, interval_seconds: 4}}",
         "sensors.s.interval_seconds",

@@ -63,6 +63,15 @@ def test_a_row_with_what_is_no_text_is_rejected_with_all_that_it_holds():
     assert json.loads(rejects[1].raw)["t"] == "\ud800"
 
 
+@pytest.mark.parametrize(
+    "values", [[1, 2**70], [0.1, 1e300], [date(1, 1, 1)], [datetime(1, 1, 1, tzinfo=UTC)], [True]]
+)
+def test_a_column_of_one_type_is_written_like_its_values(values: list[Any]):
+    schema = pa.schema([("c", pa.string())])
+    rows, _ = text_columns([(value,) for value in [*values, None]], schema)
+    assert rows.column("c").to_pylist() == [*map(text_of, values), None]
+
+
 def test_no_rows_are_a_batch_of_no_rows():
     schema = pa.schema([("n", pa.int64()), ("b", pa.binary())])
     assert text_columns([], schema)[0].num_rows == 0

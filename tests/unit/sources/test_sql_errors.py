@@ -36,3 +36,7 @@ def test_only_the_first_line_is_told_and_not_too_much_of_it() -> None:
 
 def test_a_url_that_cannot_be_read_is_taken_out_as_a_whole() -> None:
     assert redacted("bad: //[secret", "//[secret") == "bad: ***"
+
+
+def test_a_host_that_is_a_secret_is_not_shown():
+    assert redacted("no such host: inner.db", "pg://h", ["inner.db"]) == "no such host: ***"
