@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
 from typing import Any
@@ -22,7 +22,7 @@ from quality_platform.errors import (
     SourceUnreachableError,
 )
 from quality_platform.sources.incremental import CursorRange
-from quality_platform.sources.postgres_errors import of_sqlstate
+from quality_platform.sources.postgres_errors import of_connecting, of_sqlstate
 from quality_platform.sources.protocol import RejectedRecord
 from quality_platform.sources.raw_rows import json_rows
 from quality_platform.sources.sql_errors import DatabasePlace, Failure
@@ -50,15 +50,16 @@ _DENIED = Failure(
     "the database refuses the user",
     "correct user, password and rights of the connection",
 )
+_LOST = Failure(
+    SourceUnreachableError,
+    "the connection was lost; nothing of what was read is published",
+    "run it again once the database is up",
+)
 _BY_STATUS = {
     "UNAUTHENTICATED": _DENIED,
     "UNAUTHORIZED": _DENIED,
     "TIMEOUT": Failure(SourceTimeoutError, "the driver's time was over", "run it again later"),
-    "IO": Failure(
-        SourceUnreachableError,
-        "the connection was lost; nothing of what was read is published",
-        "run it again once the database is up",
-    ),
+    "IO": _LOST,
 }
 """By the names of ADBC's status codes (AdbcStatusCode)."""
 _BACKTICKS = ("mysql", "mariadb", "bigquery", "databricks", "spark")
@@ -107,12 +108,14 @@ class AdbcSession:
         if within is not None:
             column = self._quoted(within.column)
             sql += f" WHERE {within.where(column, partial(literal, self._dialect))}"
+        self.place.request()
         with telling(self.place, _STOPPED), self.connection.cursor() as cursor:
             cursor.execute(sql)
             for batch in cursor.fetch_record_batch():
                 yield _readable(_without_guesses(batch, schema))
 
     def _table(self, sql: str) -> pa.Table:
+        self.place.request()
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
             found: pa.Table = cursor.fetch_arrow_table()
@@ -152,6 +155,9 @@ def adbc_session(
     """
     _require_name(config, place)
     driver, _, uri = connection.url.get_secret_value().removeprefix(PREFIX).partition(":")
+    place.request()
+    # What is secret is told by the driver's own URL.
+    place = replace(place, url=uri)
     opened = _connect(driver, uri, place)
     try:
         yield AdbcSession(opened, config, place)
@@ -165,27 +171,29 @@ def _connect(driver: str, uri: str, place: DatabasePlace) -> Any:
         connect = import_module(f"{driver}.dbapi").connect
         arguments: tuple[Any, ...] = (uri,)
         settings: dict[str, Any] = {}
-    except (ImportError, ValueError):
+    except (ImportError, ValueError, TypeError):
         from adbc_driver_manager import dbapi
 
         connect, arguments = dbapi.connect, ()
         settings = {"driver": driver, "db_kwargs": {"uri": uri}}
     try:
-        with telling(place, _UNREACHABLE):
-            return connect(*arguments, **settings)
-    except _NoDriverError:
-        raise RunnerFileError(
-            "there is no such ADBC driver",
-            location=place.location,
-            field=f"connections.{place.connection}.url",
-            received=driver,
-            allowed="a Python package such as adbc_driver_sqlite, or an installed driver",
-            action="install it",
-        ) from None
+        return connect(*arguments, **settings)
+    except _errors() as error:
+        if "[Driver Manager]" in str(error):
+            raise _no_driver(driver, place) from None
+        found = of_connecting(str(error)) or _failure(error, _UNREACHABLE)
+        raise place.error(_UNREACHABLE if found is _LOST else found) from None
 
 
-class _NoDriverError(QualityPlatformError):
-    """ADBC's driver manager finds no driver."""
+def _no_driver(driver: str, place: DatabasePlace) -> RunnerFileError:
+    return RunnerFileError(
+        "there is no such ADBC driver",
+        location=place.location,
+        field=f"connections.{place.connection}.url",
+        received=driver,
+        allowed="a Python package such as adbc_driver_sqlite, or an installed driver",
+        action="install it",
+    )
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -206,8 +214,6 @@ def telling(place: DatabasePlace, otherwise: Failure, *, shown: bool = False) ->
     except QualityPlatformError:
         raise
     except _errors() as error:
-        if "[Driver Manager]" in str(error):
-            raise _NoDriverError("no driver") from None
         raise place.error(_failure(error, otherwise), str(error) if shown else "") from None
 
 

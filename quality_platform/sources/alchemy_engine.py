@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +98,7 @@ def read_exactly(opened: sa.Connection) -> None:
         _psycopg2_exactly(driver)
     if opened.dialect.name == "sqlite":
         # A text that is no UTF-8 would end the reading; as bytes its row can be told.
-        driver.text_factory = _text_or_bytes
+        driver.text_factory = bytes
 
 
 def _psycopg2_exactly(driver: Any) -> None:
@@ -113,9 +112,3 @@ def _psycopg2_exactly(driver: Any) -> None:
         kind = extensions.new_type((one,), name, lambda text, _: text)
         extensions.register_type(kind, driver)
         extensions.register_type(extensions.new_array_type((many,), f"{name}[]", kind), driver)
-
-
-def _text_or_bytes(stored: bytes) -> str | bytes:
-    with suppress(UnicodeDecodeError):
-        return stored.decode()
-    return stored

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from quality_platform.errors import (
     MalformedSourceError,
@@ -63,6 +69,13 @@ _SQLITE = {
     "SQLITE_PERM": _NOT_ALLOWED,
 }
 """By the name of SQLite's result code: https://www.sqlite.org/rescode.html."""
+_BAD_ROW = Failure(
+    SourceError,
+    "the database could not give a row as it was asked for",
+    "find the row with the query; what it holds is not repeated here",
+)
+_LASTING = (DataError, ProgrammingError, NotSupportedError)
+"""What comes again each time, by DB-API 2.0."""
 _DENIED = ("password", "authentication", "access denied", "not authorized", "permission")
 
 
@@ -99,6 +112,7 @@ def _failure(error: DBAPIError, otherwise: Failure) -> Failure:
         or (of_number(number) if isinstance(number, int) else None)
         or _SQLITE.get("_".join(code.split("_")[:2]))
         or (STOPPED if error.connection_invalidated else None)
+        or (_BAD_ROW if otherwise is STOPPED and isinstance(error, _LASTING) else None)
         or (of_connecting(text) if otherwise is UNREACHABLE else None)
         or (_NOT_ALLOWED if any(word in text.casefold() for word in _DENIED) else otherwise)
     )

@@ -46,6 +46,7 @@ class AlchemySession:
     def names(self) -> list[str]:
         """The names of the relation's columns."""
         everything = sa.select(sa.text("*")).select_from(self.relation).limit(0)
+        self.place.request()
         with telling(self.place, NO_SUCH, shown=True):
             result = self.connection.execute(everything)
             names = list(result.keys())
@@ -56,6 +57,7 @@ class AlchemySession:
         """The column's greatest value, and whether there are rows without one."""
         found = self._compared(column, is_text=is_text)
         statement = sa.select(sa.func.max(found), sa.func.count(), sa.func.count(found))
+        self.place.request()
         with telling(self.place, STOPPED):
             row = self.connection.execute(statement.select_from(self.relation)).one()
         return row[0], row[1] > row[2]
@@ -75,6 +77,7 @@ class AlchemySession:
         statement = sa.select(*columns).select_from(self.relation)
         if within is not None:
             statement = statement.where(self._condition(within))
+        self.place.request()
         with telling(self.place, STOPPED):
             read_exactly(self.connection)
             rows = self.connection.execution_options(
@@ -131,6 +134,7 @@ def alchemy_session(
     """
     engine = engine_of(connection, place)
     relation = relation_of(config, place, engine.dialect)
+    place.request()
     with telling(place, UNREACHABLE):
         opened = engine.connect()
     try:

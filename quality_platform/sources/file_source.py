@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from glob import has_magic
 from itertools import takewhile
 from typing import NoReturn
 
-from quality_platform.config.base_models import megabytes
-from quality_platform.config.source_models import (
-    CsvSourceConfig,
-    FileSourceConfig,
-    JsonLinesSourceConfig,
-    ParquetSourceConfig,
-)
-from quality_platform.errors import SourceChangedError
-from quality_platform.lake.position import Position
-from quality_platform.sources.csv_files import CsvFormat, CsvSource
-from quality_platform.sources.files import find_files
-from quality_platform.sources.jsonl_files import JsonLinesSource
+from quality_platform.config.source_models import FileSourceConfig
+from quality_platform.errors import SourceChangedError, SourceError
+from quality_platform.lake.position import Position, SourceVersion
+from quality_platform.sources.drifting_files import file_batches
+from quality_platform.sources.files import find_files, list_files, versioned
 from quality_platform.sources.object_storage import absolute_pattern, storage_of
-from quality_platform.sources.protocol import (
-    Part,
-    SourceBatch,
-    SourceContext,
-    SourceFile,
-    Wanted,
-)
-from quality_platform.sources.typed_files import Form, TypedFile
-from quality_platform.sources.unpacking import UnpackLimits
+from quality_platform.sources.protocol import Part, SourceContext, SourceFile, Wanted
+from quality_platform.sources.schema_drift import SchemaDrift
 
 
 @dataclass(frozen=True)
@@ -49,41 +35,88 @@ class FileSource:
             SourceNotFoundError: there is no file.
             SourceChangedError: a file that was appended has another content now.
         """
-        files = self._files(wanted.position)
-        new = files if wanted.full_refresh else self._new(files, wanted.position)
+        files, refused = self._files(wanted)
+        new = files if wanted.full_refresh else self._new(files, wanted.position, refused)
         whole = len(new) == len(files)
-        return tuple(
-            Part(name, file.sha256, partial(self._batches, file), whole, file.stamp)
+        drift = SchemaDrift.of(self.context, self.config)
+        parts = [
+            Part(
+                name,
+                file.sha256,
+                partial(file_batches, file, self.config, drift),
+                whole,
+                file.stamp,
+            )
             for name, file in new.items()
-        )
+        ]
+        parts += [Part(name, "", partial(_raise, error)) for name, error in refused.items()]
+        return tuple(sorted(parts, key=lambda part: part.name))
 
-    def _files(self, position: Position) -> dict[str, SourceFile]:
-        """By their name below the source's folder."""
+    def loaded(self, name: str, version: SourceVersion) -> SourceFile | None:
+        """The version of a file that was loaded; None where it is gone, or has another content.
+
+        Raises:
+            SourceError: the file cannot be looked at.
+        """
+        pattern = absolute_pattern(self.config.path, self.context.resolve)
+        path = f"{_fixed_folder(pattern)}/{name}"
+        for found in list_files(path, storage_of(self.config)):
+            if found.path == path and (file := versioned(found, version)).sha256 == version.version:
+                return file
+        return None
+
+    def _files(self, wanted: Wanted) -> tuple[dict[str, SourceFile], dict[str, SourceError]]:
+        """The files by their name below the source's folder, and those that are passed over."""
         pattern = absolute_pattern(self.config.path, self.context.resolve)
         folder = _fixed_folder(pattern)
-        files = find_files(
+        found = find_files(
             pattern,
             location=self.context.location("source", "path"),
             field=f"tables.{self.context.table}.source.path",
             storage=storage_of(self.config),
-            known={f"{folder}/{name}": entry for name, entry in position.sources.items()},
+            digests=False,
         )
-        return {file.path.removeprefix(f"{folder}/"): file for file in files}
+        files: dict[str, SourceFile] = {}
+        refused: dict[str, SourceError] = {}
+        for file in found:
+            name = file.path.removeprefix(f"{folder}/")
+            try:
+                files[name] = versioned(file, wanted.position.sources.get(name))
+            except SourceError as error:
+                if error.transient or wanted.full_refresh or not self._passes_over:
+                    raise
+                refused[name] = error
+        return files, refused
 
-    def _new(self, files: Mapping[str, SourceFile], position: Position) -> Mapping[str, SourceFile]:
+    @property
+    def _passes_over(self) -> bool:
+        """Whether a file that cannot be loaded is told when it is read, and no sooner."""
+        return self.context.load.on_file_error == "continue"
+
+    def _new(
+        self,
+        files: Mapping[str, SourceFile],
+        position: Position,
+        refused: dict[str, SourceError],
+    ) -> Mapping[str, SourceFile]:
+        """The files to read; what has changed since is refused, or added to `refused`."""
         load = self.context.load
         known = {name: source.version for name, source in position.sources.items()}
         new = {name: file for name, file in files.items() if known.get(name) != file.sha256}
         if load.mode == "replace" or (load.deletes and load.deletes.by == "comparison"):
             return {} if not new and known.keys() == files.keys() else files
-        changed = [name for name in new if name in known]
-        if changed and load.mode == "append":
-            self._refuse_changed(changed[0], new[changed[0]], position)
+        if load.mode != "append":
+            return new
+        for name in [name for name in new if name in known]:
+            error = self._changed(name, new.pop(name), position)
+            if not self._passes_over:
+                raise error
+            refused[name] = error
         return new
 
-    def _refuse_changed(self, name: str, file: SourceFile, position: Position) -> NoReturn:
+    def _changed(self, name: str, file: SourceFile, position: Position) -> SourceChangedError:
         before = position.sources[name]
-        raise SourceChangedError(
+        return SourceChangedError(
             f"the file {name} was ingested by load {before.load_id} and has changed since",
             location=self.context.location(),
             field=f"tables.{self.context.table}",
@@ -93,44 +126,14 @@ class FileSource:
             "or use load.mode: replace or merge",
         )
 
-    def _batches(self, file: SourceFile) -> Iterator[SourceBatch]:
-        config, columns = self.config, self.context.columns
-        if isinstance(config, CsvSourceConfig):
-            names = tuple(columns.names)
-            return CsvSource(file, names, config.ignore_columns, _csv_format(config)).batches()
-        if isinstance(config, JsonLinesSourceConfig):
-            return JsonLinesSource(
-                file,
-                columns,
-                config.ignore_columns,
-                compression=config.compression,
-                limits=unpack_limits(config),
-            ).batches()
-        form: Form = "parquet" if isinstance(config, ParquetSourceConfig) else "arrow"
-        return TypedFile(file, form).batches(columns.names, config.ignore_columns)
-
 
 def open_source(config: FileSourceConfig, context: SourceContext) -> FileSource:
     """The files that the configuration names."""
     return FileSource(config, context)
 
 
-def _csv_format(config: CsvSourceConfig) -> CsvFormat:
-    return CsvFormat(
-        config.delimiter,
-        config.quote,
-        config.null_strings,
-        escape=config.escape or "",
-        header=config.header,
-        encoding=config.encoding,
-        compression=config.compression,
-        limits=unpack_limits(config),
-    )
-
-
-def unpack_limits(config: FileSourceConfig) -> UnpackLimits:
-    """How much a packed file of the source may become."""
-    return UnpackLimits(max_bytes=megabytes(config.max_unpacked_size) * 10**6)
+def _raise(error: SourceError) -> NoReturn:
+    raise error
 
 
 def _fixed_folder(pattern: str) -> str:

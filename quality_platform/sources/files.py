@@ -7,12 +7,11 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from types import MappingProxyType
 from typing import BinaryIO, cast
 
 from quality_platform.errors import (
@@ -40,7 +39,6 @@ def find_files(
     field: str,
     digests: bool = True,
     storage: S3Storage | None = None,
-    known: Mapping[str, SourceVersion] = MappingProxyType({}),
 ) -> tuple[SourceFile, ...]:
     """Finds the files that a path or a glob names, each with its size, time and digest.
 
@@ -55,7 +53,6 @@ def find_files(
         field: The setting's name there.
         digests: Whether the files are read for their digests; "" stands for each otherwise.
         storage: Where the files are; None for this machine's disks.
-        known: By path, versions whose stamps are trusted: a file that has the same is not read.
 
     Returns:
         The regular files, sorted by path; never none.
@@ -77,7 +74,7 @@ def find_files(
         )
     if not digests:
         return tuple(found)
-    return tuple(_told_by_stamp(file, known.get(file.path)) or fingerprint(file) for file in found)
+    return tuple(fingerprint(file) for file in found)
 
 
 def list_files(pattern: str, storage: S3Storage | None = None) -> list[SourceFile]:
@@ -131,6 +128,16 @@ def _told_by_stamp(file: SourceFile, known: SourceVersion | None) -> SourceFile 
     if known is None or known.stamp != stamp:
         return None
     return replace(file, sha256=known.version, stamp=stamp)
+
+
+def versioned(file: SourceFile, known: SourceVersion | None) -> SourceFile:
+    """The file with its digest; one whose stamp is that of the version that is known is not read.
+
+    Raises:
+        SourceChangedError: It is being written to.
+        SourceError: It cannot be read.
+    """
+    return _told_by_stamp(file, known) or fingerprint(file)
 
 
 def _stamp(file: SourceFile) -> str:

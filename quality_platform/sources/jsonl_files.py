@@ -82,10 +82,14 @@ class JsonLinesSource:
 
     def keys(self) -> tuple[str, ...]:
         """The keys of the first record; () where there is none, or where it is no object."""
+        return next(iter(self.first_keys(1)), ())
+
+    def first_keys(self, records: int) -> list[tuple[str, ...]]:
+        """The keys of each of the first records; () for one that is no object."""
         with open_version(self.file) as stream:
             for block in self._blocks(self._text(stream)):
-                return keys_of(block.text(0))
-        return ()
+                return [keys_of(block.text(n)) for n in range(min(records, len(block)))]
+        return []
 
     def _text(self, stream: BinaryIO) -> BinaryIO:
         """The file's text, behind the byte order mark."""

@@ -12,6 +12,7 @@ from quality_platform.errors import HeaderError, Problem
 from quality_platform.sources.mysql_catalog import Relation
 from quality_platform.sources.mysql_types import Reading, as_text, nothing, reading_of
 from quality_platform.sources.protocol import SourceContext
+from quality_platform.sources.schema_drift import SchemaDrift
 from quality_platform.sources.sql_columns import name_problems
 
 
@@ -28,7 +29,7 @@ def readings(
     """
     problems = [
         *name_problems([column.name for column in relation.columns], context, config),
-        *_type_problems(relation, context),
+        *_type_problems(relation, context, SchemaDrift.of(context, config)),
     ]
     if problems:
         raise HeaderError.of(problems)
@@ -42,12 +43,15 @@ def _reading(relation: Relation, field: pa.Field[Any]) -> Reading:
     return reading_of(column, field) or as_text(column)
 
 
-def _type_problems(relation: Relation, context: SourceContext) -> Iterator[Problem]:
+def _type_problems(
+    relation: Relation, context: SourceContext, drift: SchemaDrift
+) -> Iterator[Problem]:
     for field in context.columns:
         column = relation.column(field.name)
         if column is None or reading_of(column, field) is not None:
             continue
-        if context.load.schema_drift == "quarantine" and not pa.types.is_binary(field.type):
+        if drift.policy == "quarantine" and not pa.types.is_binary(field.type):
+            drift.tell_type(column.name, column.type, "the source")
             continue
         yield Problem(
             f"the column {column.name!r} has a type that cannot become the contract's",

@@ -103,6 +103,7 @@ class MySqlSession:
         Raises:
             SourceError: the server refuses it; also while the batches are read.
         """
+        self._place.request()
         self._send({"sql": sql, "rows": rows})
         deadline = time.monotonic() + self._answering
         schema = pa.ipc.read_schema(self._take(self._tell(deadline)["schema"]))

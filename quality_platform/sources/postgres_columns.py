@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,8 @@ from quality_platform.errors import HeaderError, Problem
 from quality_platform.sources.postgres_catalog import Relation
 from quality_platform.sources.postgres_types import selected
 from quality_platform.sources.protocol import SourceContext
+from quality_platform.sources.schema_drift import SchemaDrift
+from quality_platform.sources.sql_columns import name_problems
 from quality_platform.sources.sql_text import quote_identifier
 
 
@@ -26,7 +27,9 @@ def select_list(relation: Relation, context: SourceContext, config: DatabaseSour
     Raises:
         HeaderError: with every column that does not fit.
     """
-    problems = [*_name_problems(relation, context, config), *_type_problems(relation, context)]
+    names = [column.name for column in relation.columns]
+    drift = SchemaDrift.of(context, config)
+    problems = [*name_problems(names, context, config), *_type_problems(relation, context, drift)]
     if problems:
         raise HeaderError.of(problems)
     return ", ".join(_selected(relation, field) for field in context.columns)
@@ -41,51 +44,15 @@ def _selected(relation: Relation, field: pa.Field[Any]) -> str:
     return f"{expression} AS {name}"
 
 
-def _name_problems(
-    relation: Relation, context: SourceContext, config: DatabaseSourceConfig
+def _type_problems(
+    relation: Relation, context: SourceContext, drift: SchemaDrift
 ) -> Iterator[Problem]:
-    drift = context.load.schema_drift
-    present = [column.name for column in relation.columns]
-    known = {*context.columns.names, *config.ignore_columns}
-    unexpected = [name for name in present if name not in known]
-    where, place = context.location("source"), f"tables.{context.table}.source"
-    for name in sorted({name for name in present if present.count(name) > 1}):
-        yield Problem(
-            f"the query has several columns {name!r}",
-            where,
-            place,
-            action="give each a name of its own with AS",
-        )
-    for field in context.columns:
-        may_miss = drift == "quarantine" or (drift == "evolve" and field.nullable)
-        if field.name in present or may_miss:
-            continue
-        nearest = difflib.get_close_matches(field.name, unexpected, n=1)
-        yield Problem(
-            f"the source has no column {field.name!r}",
-            where,
-            place,
-            received=", ".join(present),
-            action=f"{nearest[0]!r} of the source may be meant: say so with `physicalName`"
-            if nearest
-            else "",
-        )
-    if drift == "fail":
-        for name in unexpected:
-            yield Problem(
-                f"the contract has no column {name!r}",
-                where,
-                place,
-                action="add it to the contract, or list it under `ignore_columns`",
-            )
-
-
-def _type_problems(relation: Relation, context: SourceContext) -> Iterator[Problem]:
     for field in context.columns:
         column = relation.column(field.name)
         if column is None or selected(column, field) is not None:
             continue
-        if context.load.schema_drift == "quarantine" and not pa.types.is_binary(field.type):
+        if drift.policy == "quarantine" and not pa.types.is_binary(field.type):
+            drift.tell_type(column.name, column.written, "the source")
             continue
         yield Problem(
             f"the column {column.name!r} has a type that cannot become the contract's",

@@ -55,6 +55,14 @@ class PostgresSession:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a small result, by column name."""
+        self.place.request()
+        return self._fetched(sql)
+
+    def settle(self, connection: ConnectionConfig) -> None:
+        """Sets everything for this transaction: pools of connections mix sessions."""
+        self._fetched(_settings(connection))
+
+    def _fetched(self, sql: str) -> list[dict[str, Any]]:
         with running(self.place, self._answers), self.connection.cursor() as cursor:
             cursor.execute(sql)
             found: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
@@ -62,6 +70,7 @@ class PostgresSession:
 
     def columns(self, sql: str) -> list[str]:
         """The names of the columns of a result, without its rows."""
+        self.place.request()
         with running(self.place, self._answers), self.connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetch_arrow_table().column_names)
@@ -72,6 +81,7 @@ class PostgresSession:
         Raises:
             SourceError: the statement failed, also after rows were given.
         """
+        self.place.request()
         with running(self.place, self._answers), self.connection.cursor() as cursor:
             cursor.adbc_statement.set_options(
                 **{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)}
@@ -116,6 +126,7 @@ def postgres_session(
     import adbc_driver_postgresql.dbapi  # type: ignore[import-untyped]
 
     uri = libpq_uri(connection, place)
+    place.request()
     with connecting(place):
         opened = adbc_driver_postgresql.dbapi.connect(uri, autocommit=True)
     try:
@@ -123,7 +134,7 @@ def postgres_session(
         session.run(f"BEGIN ISOLATION LEVEL {isolation} READ ONLY")
         if snapshot:
             session.run(f"SET TRANSACTION SNAPSHOT {text_literal('postgres', snapshot)}")
-        session.rows(_settings(connection))
+        session.settle(connection)
         yield session
         session.run("ROLLBACK")
     finally:
@@ -139,7 +150,7 @@ def _close(opened: Any) -> None:
 
 
 def _settings(connection: ConnectionConfig) -> str:
-    """A statement that sets everything for this transaction: pools of connections mix sessions."""
+    """The statement that sets everything."""
     milliseconds = seconds(connection.statement_timeout) * 1000
     settings = {**_SETTINGS, "statement_timeout": str(milliseconds)}
     calls = ", ".join(

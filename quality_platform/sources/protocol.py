@@ -20,6 +20,28 @@ from quality_platform.lake.catalog import Lake
 from quality_platform.lake.position import Position
 
 
+class RequestLimit(Protocol):
+    """How often something may be asked."""
+
+    def wait(self) -> None:
+        """Waits for the turn of one request.
+
+        Raises:
+            SourceTimeoutError: it does not come in time.
+        """
+        ...
+
+
+class Unlimited:
+    """No limit."""
+
+    def wait(self) -> None:
+        """Does not wait."""
+
+
+UNLIMITED = Unlimited()
+
+
 class Storage(Protocol):
     """Where files are that are not on this machine's disks."""
 
@@ -147,6 +169,10 @@ class Wanted:
     full_refresh: bool = False
 
 
+def tell_nobody(sentence: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True)
 class SourceContext:
     """What a source is opened with, beside its own part of runner.yaml.
@@ -160,6 +186,9 @@ class SourceContext:
         connection: The connection that the source names.
         lake: The lake; connects on first use.
         home: The folder for the platform's own state.
+        limit: How often the connection may be asked.
+        tell: Takes a sentence that people must know of the load, such as a column left out; one
+            that was told before is told once.
     """
 
     table: str
@@ -170,6 +199,16 @@ class SourceContext:
     connection: ConnectionConfig | None
     lake: Lake
     home: Path
+    limit: RequestLimit = UNLIMITED
+    tell: Callable[[str], None] = tell_nobody
+
+    def request(self) -> None:
+        """Waits for the turn of one request of the connection: to be called before each.
+
+        Raises:
+            SourceTimeoutError: it does not come within the `max_wait` of the connection's limit.
+        """
+        self.limit.wait()
 
 
 class Source(Protocol):

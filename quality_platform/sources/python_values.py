@@ -8,7 +8,7 @@ the way. Bytes stay bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,13 @@ import pyarrow as pa
 from quality_platform.sources.protocol import RejectedRecord
 
 _DAY = timedelta(days=1)
+_WRITERS: dict[type, Callable[[Any], str | None]] = {
+    int: str,
+    float: repr,
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+}
+"""What `text_of` does with values of exactly these types."""
 
 
 def text_columns(
@@ -50,7 +57,21 @@ def _batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
 def _column(values: Sequence[Any], field: pa.Field[Any]) -> pa.Array[Any]:
     if pa.types.is_binary(field.type):
         return pa.array([None if v is None else _as_bytes(v) for v in values], pa.binary())
-    return pa.array([text_of(value) for value in values], pa.string())
+    kinds = {*map(type, values)} - {type(None)}
+    if kinds == {str}:
+        return pa.array(values, pa.string())
+    if kinds == {bytes}:
+        return _decoded(values)
+    # One decision for a column of one type, and not for each value.
+    write = _WRITERS.get(kinds.pop(), text_of) if len(kinds) == 1 else text_of
+    return pa.array([None if value is None else write(value) for value in values], pa.string())
+
+
+def _decoded(values: Sequence[bytes | None]) -> pa.Array[Any]:
+    try:
+        return pa.array(values, pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid as error:
+        raise UnicodeError("bytes that are no UTF-8") from error
 
 
 def _as_bytes(value: Any) -> bytes:

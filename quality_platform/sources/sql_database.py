@@ -106,7 +106,7 @@ class SqlSource:
             HeaderError: other columns are missing, or there are some that nobody knows.
         """
         names = session.names()
-        if problems := list(name_problems(names, self.context, self.config)):
+        if problems := name_problems(names, self.context, self.config):
             raise HeaderError.of(problems)
         return [name for name in self.context.columns.names if name not in names]
 

@@ -181,6 +181,13 @@ def test_what_is_wrong_is_told_without_the_password(
     assert isinstance(failure(project, sqlite, query="SELECT id FROM orders"), HeaderError)
     assert isinstance(failure(project, "nodb://u:s3cr3t@h/d", table="t"), RunnerFileError)
     assert isinstance(failure(project, "adbc+no_such:s3cr3t", table="t"), RunnerFileError)
+    assert isinstance(failure(project, "adbc+:s3cr3t", table="t"), QualityPlatformError)
+    adbc = f"adbc+adbc_driver_sqlite:{database}"
+    assert isinstance(failure(project, adbc, table="order"), SourceNotFoundError)
+    assert isinstance(failure(project, adbc, query="SELEC 1"), SourceNotFoundError)
+    assert isinstance(failure(project, adbc, table='a"'), RunnerFileError)
+    missing = f"adbc+adbc_driver_sqlite:{database.parent}/s3cr3t/no.db"
+    assert isinstance(failure(project, missing, table="t"), SourceUnreachableError)
     refused = "postgresql+psycopg2://u:s3cr3t@127.0.0.1:1/d"
     found = failure(project, refused, table="t")
     assert isinstance(found, SourceUnreachableError)
