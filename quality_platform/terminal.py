@@ -61,8 +61,10 @@ def _print_table(console: Console, outcome: TableOutcome) -> None:
         console.print(
             f"[green]✓[/green] {outcome.table}: nothing new, {outcome.total_rows:,} rows stay"
         )
+        _print_results(console, outcome)
         return
-    sign = "[red]✗[/red]" if outcome.state == "blocked" else "[green]✓[/green]"
+    signs = {"blocked": "[red]✗[/red]", "partly_published": "[yellow]![/yellow]"}
+    sign = signs.get(outcome.state, "[green]✓[/green]")
     console.print(
         f"{sign} {outcome.table}: {outcome.rows_read:,} rows read, "
         f"{outcome.rows_published:,} published, {outcome.rows_quarantined:,} quarantined"
@@ -70,9 +72,7 @@ def _print_table(console: Console, outcome: TableOutcome) -> None:
     )
     for note in outcome.notes:
         console.print(f"    [yellow]{escape(note)}[/yellow]", soft_wrap=True)
-    for result in outcome.results:
-        if result.verdict is not Verdict.PASS:
-            console.print(f"    {_result_line(result)}", soft_wrap=True)
+    _print_results(console, outcome)
     for load in outcome.loads:
         if load.branch:
             console.print(
@@ -81,6 +81,13 @@ def _print_table(console: Console, outcome: TableOutcome) -> None:
                 f"on branch {load.branch} of {outcome.identifier}; nothing of them was published",
                 soft_wrap=True,
             )
+
+
+def _print_results(console: Console, outcome: TableOutcome) -> None:
+    """Prints the checks that did not pass."""
+    for result in outcome.results:
+        if result.verdict is not Verdict.PASS:
+            console.print(f"    {_result_line(result)}", soft_wrap=True)
 
 
 def _result_line(result: CheckResult) -> str:

@@ -72,10 +72,10 @@ def _progress(console: Console) -> Callable[[str, str, str], None]:
 
 
 def _finish(console: Console, steps: Any, *, strict: bool) -> None:
-    from quality_platform.flows.run_platform import has_failed_checks
+    from quality_platform.flows.run_platform import has_failed_checks, has_failed_files
 
     print_summary(console, steps)
     if not all(step.succeeded for step in steps):
         raise typer.Exit(ERROR if any(step.error for step in steps) else FOUND_PROBLEMS)
-    if strict and has_failed_checks(steps):
+    if any(has_failed_files(step) for step in steps) or (strict and has_failed_checks(steps)):
         raise typer.Exit(FOUND_PROBLEMS)

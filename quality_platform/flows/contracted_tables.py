@@ -8,11 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Scope, Severity
+from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Note, Scope, Severity
 from quality_platform.config.models import FeatureViewConfig, RetryConfig, TableConfig
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, Problem
+
+ALL_FILES_LOADED = "source_files_all_loaded"
+COLUMNS_AS_CONTRACTED = "source_columns_as_contracted"
+"""The names of the checks of how a source was read."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,24 @@ class SourceTable(ContractedTable):
     def group(self) -> str:
         """The asset group in the UI."""
         return self.config.group or self.namespace
+
+    @property
+    def source_checks(self) -> tuple[CheckSpec, ...]:
+        """Warnings about the source, where the table may be loaded in spite of what they tell."""
+        load, told = self.config.load, {}
+        if load.on_file_error == "continue":
+            told[ALL_FILES_LOADED] = "Every file of the source is in the table."
+        if load.schema_drift != "fail":
+            told[COLUMNS_AS_CONTRACTED] = "The source has the columns of the contract, and no more."
+        return tuple(
+            CheckSpec(name, Note(text), Scope.GATE, Severity.WARNING, description=text)
+            for name, text in told.items()
+        )
+
+    @property
+    def all_checks(self) -> tuple[CheckSpec, ...]:
+        """The contract's checks and those of the source."""
+        return (*self.checks, *self.source_checks)
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
 
-from quality_platform.errors import ConcurrentLoadError, RunnerFileError
+from quality_platform.errors import ConcurrentLoadError, RunnerFileError, SourceError
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.load_changes import LoadPlan
 from quality_platform.flows.merge_rules import rules_of
-from quality_platform.flows.outcomes import LoadOutcome, Progress, TableOutcome, merged, silent
+from quality_platform.flows.outcomes import (
+    FailedFile,
+    LoadOutcome,
+    Progress,
+    TableOutcome,
+    merged,
+    silent,
+)
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import LakeTables, Load
 from quality_platform.flows.recording import recorded, starting_over
@@ -24,12 +31,22 @@ from quality_platform.flows.requests import (
     range_condition,
     require_possible,
 )
+from quality_platform.flows.source_checks import source_results
 from quality_platform.flows.staging import Staging
-from quality_platform.ingest.typed_columns import require_fitting
+from quality_platform.ingest.typed_columns import require_fitting, unfitting
 from quality_platform.lake.position import Position
 from quality_platform.lake.reading import published_snapshot, rows_of
-from quality_platform.sources.protocol import Part, SourceContext, Wanted
+from quality_platform.lake.scratch import remove_scratch_of_the_dead
+from quality_platform.sources.protocol import (
+    UNLIMITED,
+    Part,
+    RequestLimit,
+    SourceContext,
+    Wanted,
+    tell_nobody,
+)
 from quality_platform.sources.registry import open_source
+from quality_platform.sources.retrying import opened
 
 
 def load_table(
@@ -51,6 +68,7 @@ def load_table(
     table = platform.tables[name]
     loads: list[LoadOutcome] = []
     require_possible(table, request)
+    remove_scratch_of_the_dead()
     run = _TableRun(platform, table, run_id, progress, request)
     with recorded(platform, name, run_id, loads) as record:
         return record(starting_over(lambda: run.load_new_parts(loads)))
@@ -68,26 +86,57 @@ class _TableRun:
         """Adds to `loads`, which keeps what was published before another run was faster."""
         platform, table = self.platform, self.table
         planned = _position(platform, table)
-        source = open_source(table.config.source, source_context(platform, table))
-        wanted = Wanted(planned, self.request.backfill, self.request.full_refresh)
-        batches = self._batches(source.parts(wanted))
+        told: list[str] = []
+        context = source_context(platform, table, told.append)
+        batches = self._batches(self._parts(context, planned))
         pins = Pins.of(platform, table.references)
+        failed: dict[str, SourceError] = {}
         for batch in batches:
             plan = self._plan(batch, is_all=len(batches) == 1)
-            loads.append(self._load(batch, plan, planned, pins))
+            try:
+                loads.append(self._load(batch, plan, planned, pins, context.tell))
+            except SourceError as error:
+                failed[self._passed_over(batch, error)] = error
+                continue
             if loads[-1].blocked:
                 break
-        return outcome_of(platform, table, self.run_id, loads, pins)
+        outcome = outcome_of(platform, table, self.run_id, loads, pins)
+        return _partly(table, outcome, failed, tuple(dict.fromkeys(told)))
+
+    def _parts(self, context: SourceContext, planned: Position) -> Sequence[Part]:
+        """What is there to load; a source that does not answer at once is asked again."""
+        source = open_source(self.table.config.source, context)
+        wanted = Wanted(planned, self.request.backfill, self.request.full_refresh)
+        # A retry waited already, and longer: attempts would multiply.
+        patience = 0 if self.request.retry else self.table.retries.opening_seconds
+        return opened(lambda: source.parts(wanted), patience, partial(self.progress, "waiting"))
+
+    def _passed_over(self, batch: Sequence[Part], error: SourceError) -> str:
+        """The name of the file that cannot be loaded, where the others can be without it.
+
+        Raises:
+            SourceError: the error, where it stops the run.
+        """
+        may_continue = self.table.config.load.on_file_error == "continue"
+        if error.transient or not may_continue or self.request.full_refresh:
+            raise error
+        self.progress("passed_over", f"{batch[0].name}: {error.problems[0].message}")
+        return batch[0].name
 
     def _load(
-        self, batch: Sequence[Part], plan: LoadPlan, planned: Position, pins: Pins
+        self,
+        batch: Sequence[Part],
+        plan: LoadPlan,
+        planned: Position,
+        pins: Pins,
+        tell: Callable[[str], None],
     ) -> LoadOutcome:
         names = [part.name for part in batch]
         self.progress("reading", ", ".join(names) if len(names) < 4 else f"{len(names)} files")
         tables = LakeTables.of(self.platform, self.table)
         _require_still_new(self.table, names, planned, tables.position)
         load = Load(self.platform, self.table, tables, plan, pins, self.run_id, self.progress)
-        return load.run(_Reader(self.table, batch))
+        return load.run(_Reader(self.table, batch, tell))
 
     def _batches(self, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
         """What is loaded at once: a full refresh takes the place of all rows by one load."""
@@ -134,10 +183,12 @@ def _position(platform: Platform, table: SourceTable) -> Position:
     return LakeTables.of(platform, table).position
 
 
-def source_context(platform: Platform, table: SourceTable) -> SourceContext:
-    """What the table's source is opened with."""
+def source_context(
+    platform: Platform, table: SourceTable, tell: Callable[[str], None] = tell_nobody
+) -> SourceContext:
+    """What the table's source is opened with; `tell` takes what people must know of the load."""
     config = table.config.source
-    connections = platform.runner.config.connections
+    connection = getattr(config, "connection", "")
     names = [column.source_name for column in table.object.properties]
     return SourceContext(
         table=table.name,
@@ -145,10 +196,25 @@ def source_context(platform: Platform, table: SourceTable) -> SourceContext:
         load=table.config.load,
         resolve=platform.runner.resolve,
         location=partial(platform.runner.location, "tables", table.name),
-        connection=connections.get(getattr(config, "connection", "")),
+        connection=platform.runner.config.connections.get(connection),
         lake=platform.lake,
         home=platform.home,
+        limit=_limit(platform, connection),
+        tell=tell,
     )
+
+
+def _limit(platform: Platform, name: str) -> RequestLimit:
+    """How often the connection of this name may be asked."""
+    config = platform.runner.config
+    connection = config.connections.get(name)
+    if connection is None or connection.rate_limit is None:
+        return UNLIMITED
+    from quality_platform.sources.rate_limits import rate_limit
+
+    store = config.rate_limits.store
+    url = store.get_secret_value() if store else None
+    return rate_limit(name, connection.rate_limit, platform.home, url)
 
 
 def load_id_of(identifier: str, versions: Mapping[str, str]) -> str:
@@ -191,14 +257,22 @@ def _require_still_new(
 class _Reader:
     table: SourceTable
     parts: Sequence[Part]
+    tell: Callable[[str], None]
 
     def __call__(self, staging: Staging) -> None:
-        where = self.table.location
         for part in self.parts:
             for number, batch in enumerate(part.batches()):
                 if not batch.text and not number:
-                    require_fitting(batch.columns.schema, self._schema, where)
+                    self._judge_types(batch.columns.schema, part.name)
                 staging.add_records(batch, part.name)
+
+    def _judge_types(self, found: pa.Schema, part: str) -> None:
+        if self.table.config.load.schema_drift != "quarantine":
+            require_fitting(found, self._schema, self.table.location)
+            return
+        for name in unfitting(found, self._schema):
+            kind = found.field(name).type
+            self.tell(f"{part} has the column {name!r} of the type {kind}: it was read as text.")
 
     @property
     def _schema(self) -> pa.Schema:
@@ -209,6 +283,27 @@ class _Reader:
         )
 
 
+def _partly(
+    table: SourceTable,
+    outcome: TableOutcome,
+    failed: Mapping[str, SourceError],
+    drift: tuple[str, ...],
+) -> TableOutcome:
+    """The outcome with the files that were passed over, and what differs at the source.
+
+    Raises:
+        SourceError: files were passed over, and nothing was ever published: the first of their
+            errors, with the problems of all.
+    """
+    if failed and outcome.snapshot_id is None and not outcome.loads:
+        errors = list(failed.values())
+        raise type(errors[0]).of(problem for error in errors for problem in error.problems)
+    files = tuple(FailedFile.of(name, error) for name, error in failed.items())
+    state = outcome.state if outcome.state == "blocked" or not files else "partly_published"
+    results = (*outcome.results, *source_results(table, files, drift))
+    return replace(outcome, state=state, failed=files, drift=drift, results=results)
+
+
 def outcome_of(
     platform: Platform,
     table: ContractedTable,
@@ -217,7 +312,7 @@ def outcome_of(
     pins: Pins,
 ) -> TableOutcome:
     """The outcome of a run from the outcomes of its loads, and the table as it is now."""
-    snapshot = published_snapshot(platform.lake.table(table.identifier))
+    snapshot = published_snapshot(platform.lake.find_table(table.identifier))
     blocked = any(load.blocked for load in loads)
     return TableOutcome(
         table=table.name,

@@ -7,15 +7,42 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from quality_platform.checks.results import CheckResult, Verdict, worst
+from quality_platform.errors import QualityPlatformError
 
 Progress = Callable[[str, str], None]
 """Called with a step's name and a text for people whenever a flow comes to a new step."""
 
-State = Literal["published", "nothing_new", "blocked"]
+State = Literal["published", "partly_published", "nothing_new", "blocked"]
+"""`partly_published`: files were passed over; whatever else was new is published."""
 
 
 MERGED = ("updated", "unchanged", "superseded", "deleted")
 """What becomes of rows in the modes that compare them with the table's."""
+
+
+@dataclass(frozen=True)
+class FailedFile:
+    """A file that was passed over, with the code and the message of its error."""
+
+    name: str
+    code: str
+    message: str
+
+    @classmethod
+    def of(cls, name: str, error: QualityPlatformError) -> FailedFile:
+        """The file of this name, which ended in the error."""
+        found = "; ".join(
+            f"{problem.message} (line {problem.location.line})"
+            if problem.location and problem.location.line
+            else problem.message
+            for problem in error.problems
+        )
+        return cls(name, error.code, found)
+
+    @property
+    def told(self) -> str:
+        """A sentence for people."""
+        return f"{self.name} was passed over: {self.code} {self.message}."
 
 
 def silent(step: str, detail: str) -> None:
@@ -80,7 +107,21 @@ class LoadOutcome:
 
 @dataclass(frozen=True)
 class TableOutcome:
-    """One run of one table."""
+    """One run of one table.
+
+    Attributes:
+        table: Its name in runner.yaml.
+        identifier: Its name in the lake.
+        run_id: The run.
+        state: How it ended.
+        loads: Those that were published, and the one that was blocked.
+        results: Of every check, over all loads.
+        snapshot_id: What is published now; None for nothing.
+        total_rows: The rows of it.
+        pins: The snapshots that were read beside the source, by table.
+        failed: Files that were passed over.
+        drift: How the source's columns differ from the contract's, in sentences.
+    """
 
     table: str
     identifier: str
@@ -91,6 +132,8 @@ class TableOutcome:
     snapshot_id: int | None
     total_rows: int
     pins: dict[str, int] = field(default_factory=dict, hash=False)
+    failed: tuple[FailedFile, ...] = ()
+    drift: tuple[str, ...] = ()
 
     @property
     def rows_read(self) -> int:
@@ -116,6 +159,11 @@ class TableOutcome:
     def notes(self) -> tuple[str, ...]:
         """What people must know of this run, in sentences."""
         return tuple(dict.fromkeys(note for load in self.loads for note in load.notes))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that there is to tell: the notes, files that were passed over, and drift."""
+        return (*self.notes, *(file.told for file in self.failed), *self.drift)
 
     def count(self, verdict: Verdict) -> int:
         """The number of checks that ended in this verdict."""

@@ -118,6 +118,6 @@ def _table_run(name: str, started: datetime, outcome: TableOutcome) -> RunRecord
         checks_failed=outcome.count(Verdict.FAIL),
         checks_in_error=outcome.count(Verdict.ERROR),
         snapshot_id=outcome.snapshot_id,
-        message=" ".join(outcome.notes),
+        message=" ".join(outcome.told),
         **{f"rows_{word}": number for word, number in outcome.row_counts.items()},
     )

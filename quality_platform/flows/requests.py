@@ -15,10 +15,14 @@ from quality_platform.sources.protocol import Backfill, SourceContext
 
 @dataclass(frozen=True)
 class Request:
-    """Nothing in particular, everything again (`full_refresh`), or a range again (`backfill`)."""
+    """Nothing in particular, everything again (`full_refresh`), or a range again (`backfill`).
+
+    `retry` is the number of the attempt, by whoever runs the load: 0 for the first.
+    """
 
     full_refresh: bool = False
     backfill: Backfill | None = None
+    retry: int = 0
 
     @classmethod
     def of(cls, *, full_refresh: bool = False, start: str = "", end: str = "") -> Request:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from quality_platform.checks.results import Verdict
@@ -12,9 +12,10 @@ from quality_platform.flows.compute_features import compute_feature_view
 from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.load_table import load_table
 from quality_platform.flows.materialize_features import materialize_feature_view
-from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
+from quality_platform.flows.outcomes import MaterializationOutcome, Progress, TableOutcome
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.requests import NOTHING_IN_PARTICULAR, Request
+from quality_platform.flows.retries import Outcome, retried
 
 StepProgress = Callable[[str, str, str], None]
 """Called with the name of a table or view, a step, and a text for people."""
@@ -49,7 +50,8 @@ def run_platform(
 
     `request` is what is asked of each of the tables.
 
-    What depends on something that failed in this run is skipped; everything else still runs.
+    What depends on something that failed in this run is skipped; everything else still runs. What
+    fails for a while is tried again, as `retries` of runner.yaml says.
 
     Raises:
         RunnerFileError: a name that is neither a table nor a feature view.
@@ -84,11 +86,12 @@ def _steps(
     """Every step in order: its name, the steps that it depends on, and what it does."""
     for name in platform.load_order:
         table = platform.tables[name]
-        load = partial(load_table, request=request)
+        load = partial(_load, request=request)
         yield name, table.references, _bound(load, platform, name, run_id, progress)
     for view in platform.feature_tables.values():
         needs = (*view.config.inputs, *view.references)
-        yield view.name, needs, _bound(compute_feature_view, platform, view.name, run_id, progress)
+        compute = partial(_retried, compute_feature_view)
+        yield view.name, needs, _bound(compute, platform, view.name, run_id, progress)
         if view.config.online:
             yield _online(platform, view, run_id, progress)
 
@@ -96,8 +99,31 @@ def _steps(
 def _online(
     platform: Platform, view: FeatureTable, run_id: str, progress: StepProgress
 ) -> tuple[str, tuple[str, ...], Callable[[], MaterializationOutcome]]:
-    flow = _bound(materialize_feature_view, platform, view.name, run_id, progress)
+    materialize = partial(_retried, materialize_feature_view)
+    flow = _bound(materialize, platform, view.name, run_id, progress)
     return f"online.{view.name}", (view.name,), flow  # type: ignore[return-value]
+
+
+def _load(
+    platform: Platform, name: str, run_id: str, progress: Progress, request: Request
+) -> TableOutcome:
+    return retried(
+        lambda n: load_table(platform, name, run_id, progress, replace(request, retry=n)),
+        platform.tables[name].retries,
+        partial(progress, "failed"),
+    )
+
+
+def _retried(
+    flow: Callable[[Platform, str, str, Progress], Outcome],
+    platform: Platform,
+    name: str,
+    run_id: str,
+    progress: Progress,
+) -> Outcome:
+    retries = platform.runner.config.retries
+    attempt = partial(flow, platform, name, run_id, progress)
+    return retried(lambda _: attempt(), retries, partial(progress, "failed"))
 
 
 def _bound(
@@ -119,3 +145,8 @@ def has_failed_checks(steps: Sequence[StepOutcome]) -> bool:
         for step in steps
         if isinstance(step.outcome, TableOutcome)
     )
+
+
+def has_failed_files(step: StepOutcome) -> bool:
+    """Whether files of the source were passed over."""
+    return isinstance(step.outcome, TableOutcome) and bool(step.outcome.failed)

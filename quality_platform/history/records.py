@@ -1,4 +1,4 @@
-"""The history tables: `history.runs` and `history.check_results`."""
+"""The history tables: `history.runs`, `history.check_results` and `history.decisions`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from quality_platform.lake.reading import files_of, snapshot_of
 
 RUNS = "history.runs"
 CHECK_RESULTS = "history.check_results"
+DECISIONS = "history.decisions"
 
 RETRIES = {
     "commit.retry.num-retries": "20",
@@ -69,12 +70,25 @@ _CHECK_RESULTS_FIELDS: list[pa.Field[Any]] = [
 ]
 CHECK_RESULTS_SCHEMA = pa.schema(_CHECK_RESULTS_FIELDS)
 
+_DECISIONS_FIELDS: list[pa.Field[Any]] = [
+    pa.field("decided_at", _AT, nullable=False),
+    pa.field("table", pa.string(), nullable=False),
+    pa.field("kind", pa.string(), nullable=False),
+    pa.field("decided_by", pa.string(), nullable=False),
+    pa.field("reason", pa.string(), nullable=False),
+    pa.field("rows", pa.int64(), nullable=False),
+    pa.field("run_id", pa.string(), nullable=False),
+    pa.field("snapshot_id", pa.int64()),
+]
+DECISIONS_SCHEMA = pa.schema(_DECISIONS_FIELDS)
+
 
 @dataclass(frozen=True)
 class RunRecord:
     """One run of one table.
 
-    `state` is published, blocked, materialized, failed or rolled_back.
+    `state` is published, partly_published, blocked, materialized, failed, rolled_back, replayed,
+    released or discarded.
     """
 
     table: str
@@ -95,6 +109,32 @@ class RunRecord:
     rows_unchanged: int = 0
     rows_superseded: int = 0
     rows_deleted: int = 0
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """What a person decided about quarantined rows, once it was carried out.
+
+    `kind` is release or discard, `rows` how many rows left the quarantine by it.
+    """
+
+    decided_at: datetime
+    table: str
+    kind: str
+    decided_by: str
+    reason: str
+    rows: int
+    run_id: str
+    snapshot_id: int | None
+
+
+def record_decision(lake: Lake, decision: DecisionRecord) -> None:
+    """Adds a decision to the history.
+
+    Raises:
+        LakeError: the lake cannot be used.
+    """
+    _append(lake, DECISIONS, DECISIONS_SCHEMA, [asdict(decision)])
 
 
 def record_run(lake: Lake, run: RunRecord, results: Sequence[CheckResult] = ()) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from quality_platform.contracts.schemas import DEFAULT_ZONE, FORMAT
 from quality_platform.contracts.time_formats import TimeFormat, time_format
@@ -75,10 +77,10 @@ def _time_format(text: str, target: pa.DataType) -> TimeFormat | None:
 
 
 def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
-    if pa.types.is_integer(target):
+    if pa.types.is_integer(target) and not _is_of(text, _OF_INTEGERS):
         # Arrow would read 0x1F as well.
         _require(text, r"^-?\d+$")
-    if pa.types.is_decimal(target):
+    if pa.types.is_decimal(target) and not _is_plain_decimal(text, target):
         _require(text, _decimal_pattern(target.precision, target.scale))
     if pa.types.is_date(target):
         _require(text, r"^\d{4}-\d{2}-\d{2}$")
@@ -92,9 +94,52 @@ def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
     return in_range(cast) if pa.types.is_temporal(target) else cast
 
 
+def _octets(*of: bytes) -> NDArray[np.bool_]:
+    """For each byte value, whether it is among these."""
+    table = np.zeros(256, np.bool_)
+    table[np.frombuffer(b"".join(of), np.uint8)] = True
+    return table
+
+
+_DIGITS = b"0123456789"
+_OF_INTEGERS = _octets(_DIGITS, b"-")
+_OF_DECIMALS = _octets(_DIGITS, b".+-")
+_MOST_DIGITS = 38
+"""Of what Arrow reads as a decimal without making another number of it."""
+
+
+def _is_of(text: pa.Array[Any], octets: NDArray[np.bool_]) -> bool:
+    """Whether there are no other bytes in the cells; a tenth of what a pattern costs.
+
+    Bytes that stand in no cell may make it False.
+    """
+    offsets, data = _offsets(text), text.buffers()[2]
+    if data is None or not len(text):
+        return False
+    written = np.frombuffer(memoryview(data), np.uint8)[offsets[0] : offsets[-1]]
+    return bool(octets[written].all())
+
+
+def _is_plain_decimal(text: pa.Array[Any], kind: Any) -> bool:
+    """Whether Arrow itself refuses what is no decimal of the type: none is long or has an `e`."""
+    longest = int(np.diff(_offsets(text)).max(initial=0))
+    # So short that neither too many zeros at the end nor an overflow fit in.
+    short = min(_MOST_DIGITS - kind.scale, _MOST_DIGITS - kind.precision + kind.scale)
+    return longest <= short and _is_of(text, _OF_DECIMALS)
+
+
+def _offsets(text: pa.Array[Any]) -> NDArray[np.int32]:
+    """Where the cells begin in the buffer of their bytes, and behind them where the last ends."""
+    buffer = text.buffers()[1]
+    if buffer is None:
+        return np.zeros(1, np.int32)
+    found = np.frombuffer(memoryview(buffer), np.int32)
+    return found[text.offset : text.offset + len(text) + 1]
+
+
 def _decimal_pattern(precision: int, scale: int) -> str:
     """Decimals of no more than 38 digits: of more, Arrow makes other numbers without a word."""
-    whole, zeros = precision - scale, 38 - precision
+    whole, zeros = precision - scale, _MOST_DIGITS - precision
     return rf"^[+-]?0*\d{{0,{whole}}}(\.\d{{0,{scale}}}0{{0,{zeros}}})?$"
 
 

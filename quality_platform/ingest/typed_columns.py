@@ -46,17 +46,25 @@ def require_fitting(found: pa.Schema, schema: pa.Schema, where: Location) -> Non
     """
     problems = [
         Problem(
-            f"the column {field.name!r} has a type that cannot become the contract's",
+            f"the column {name!r} has a type that cannot become the contract's",
             where,
-            received=str(found.field(field.name).type),
-            allowed=type_name(field.type),
+            received=str(found.field(name).type),
+            allowed=type_name(schema.field(name).type),
             action="deliver the column in the contract's type, or as text",
         )
-        for field in schema
-        if not _can_fit(_plain_type(found.field(field.name).type), field)
+        for name in unfitting(found, schema)
     ]
     if problems:
         raise HeaderError.of(problems)
+
+
+def unfitting(found: pa.Schema, schema: pa.Schema) -> list[str]:
+    """The columns of types that can never become the contract's."""
+    return [
+        field.name
+        for field in schema
+        if not _can_fit(_plain_type(found.field(field.name).type), field)
+    ]
 
 
 def has_types(found: pa.Schema, schema: pa.Schema) -> bool:
@@ -71,8 +79,9 @@ def has_types(found: pa.Schema, schema: pa.Schema) -> bool:
 def fit(columns: pa.RecordBatch, schema: pa.Schema) -> tuple[pa.RecordBatch, list[BadCell]]:
     """The batch with the schema's types, and the cells that do not fit (NULL in the batch).
 
-    `columns` has a column for each field of the schema, in its order, of types that
-    `require_fitting` has passed. The result's fields are all nullable.
+    `columns` has a column for each field of the schema, in its order. A column of a type that can
+    never become the contract's is read as its text, where it has one. The result's fields are all
+    nullable.
     """
     arrays, bad = [], []
     for column, field in zip(columns.columns, schema, strict=True):
@@ -86,11 +95,19 @@ def fit(columns: pa.RecordBatch, schema: pa.Schema) -> tuple[pa.RecordBatch, lis
 def _fitted(column: pa.Array[Any], field: pa.Field[Any]) -> tuple[pa.Array[Any], list[BadCell]]:
     if column.type == field.type and not pa.types.is_temporal(field.type):
         return column, []
+    if not _can_fit(column.type, field):
+        return _fitted_text(column, field)
     if pa.types.is_string(column.type):
         text = pa.record_batch([column.cast(pa.binary())], names=[field.name])
         converted, bad = conform(text, pa.schema([field]))
         return converted.column(0), bad
-    cast = _caster(column.type, field)
+    return _cast(column, _caster(column.type, field), field)
+
+
+def _cast(
+    column: pa.Array[Any], cast: Cast, field: pa.Field[Any]
+) -> tuple[pa.Array[Any], list[BadCell]]:
+    """The column cast, NULL where a value cannot be; those are told."""
     try:
         return cast(column), []
     except pa.ArrowInvalid:
@@ -99,6 +116,27 @@ def _fitted(column: pa.Array[Any], field: pa.Field[Any]) -> tuple[pa.Array[Any],
     kept = pc.if_else(keep, column, pa.scalar(None, column.type))
     reason = _reason(column.type, field)
     return cast(kept), [BadCell(row, field.name, reason) for row in rows]
+
+
+def _fitted_text(
+    column: pa.Array[Any], field: pa.Field[Any]
+) -> tuple[pa.Array[Any], list[BadCell]]:
+    """A column of a type that never fits, read as its text; without one, no value fits."""
+    nothing: pa.Array[Any] = pa.nulls(len(column), field.type)
+    if pa.types.is_binary(field.type):
+        return nothing, _all_bad(column, field)
+    try:
+        texts, unreadable = _cast(column, lambda values: values.cast(pa.string()), field)
+    except pa.ArrowNotImplementedError:
+        return nothing, _all_bad(column, field)
+    found, bad = _fitted(texts, field)
+    return found, [*unreadable, *bad]
+
+
+def _all_bad(column: pa.Array[Any], field: pa.Field[Any]) -> list[BadCell]:
+    reason = _reason(column.type, field)
+    filled = enumerate(column.is_valid().to_pylist())
+    return [BadCell(row, field.name, reason) for row, is_filled in filled if is_filled]
 
 
 def _caster(found: pa.DataType, field: pa.Field[Any]) -> Cast:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -43,6 +44,10 @@ LOAD_CONFIG = {
     ),
 }
 """What a run can be asked of a table beside what is new: as the options of the command line."""
+
+
+_RETRY = "retry"
+"""What a flow is told beside its configuration: the number of the op's retry."""
 
 
 def landing_assets(platform: Platform) -> dg.AssetsDefinition:
@@ -100,6 +105,7 @@ def _load(
     from quality_platform.flows.requests import Request
 
     request = Request.of(full_refresh=asked["full_refresh"], start=asked["from"], end=asked["to"])
+    request = replace(request, retry=asked[_RETRY])
     return load_table(platform, name, run_id, progress, request)
 
 
@@ -146,7 +152,8 @@ class _Body:
             yield from audited(step, self.platform, self.table)
             return
         with step.translated_errors():
-            asked = context.op_execution_context.op_config or {}
+            asked = dict(context.op_execution_context.op_config or {})
+            asked[_RETRY] = context.retry_number
             outcome = self.flow(self.platform, self.table.name, step.run_id, step.progress, asked)
         step.ended(outcome)
         yield from outcome_events(step, self.platform, self.table, outcome)

@@ -2,7 +2,12 @@
 
 import dagster as dg
 
-from quality_platform.config.models import FileArrivalSensorConfig, ScheduleConfig
+from quality_platform.config.models import (
+    ContractChangedSensorConfig,
+    FileArrivalSensorConfig,
+    ScheduleConfig,
+    SensorConfig,
+)
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.arrivals import Arrivals, arrived_files, look
 from quality_platform.orchestration.keys import (
@@ -11,6 +16,7 @@ from quality_platform.orchestration.keys import (
     maintenance_of,
     selection_of,
 )
+from quality_platform.orchestration.replay import contract_changed_sensor
 
 
 def schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
@@ -41,7 +47,17 @@ def sensors(platform: Platform) -> list[dg.SensorDefinition]:
     return [_sensor(platform, name, config) for name, config in configs.items()]
 
 
-def _sensor(platform: Platform, name: str, config: FileArrivalSensorConfig) -> dg.SensorDefinition:
+def _sensor(platform: Platform, name: str, config: SensorConfig) -> dg.SensorDefinition:
+    match config:
+        case FileArrivalSensorConfig():
+            return _file_arrival_sensor(platform, name, config)
+        case ContractChangedSensorConfig():
+            return contract_changed_sensor(platform, name, config)
+
+
+def _file_arrival_sensor(
+    platform: Platform, name: str, config: FileArrivalSensorConfig
+) -> dg.SensorDefinition:
     table, status = platform.tables[config.table], dg.DefaultSensorStatus
 
     @dg.sensor(

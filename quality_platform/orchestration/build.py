@@ -20,6 +20,7 @@ from quality_platform.orchestration.maintenance import (
     maintenance_assets,
     rollback_job,
 )
+from quality_platform.orchestration.replay import replay_jobs
 from quality_platform.orchestration.steps import Nobody, Watcher
 
 
@@ -40,7 +41,7 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
     )
     return dg.Definitions(
         assets=_assets(platform, watcher or Nobody()),
-        jobs=[everything, upkeep, rollback_job(platform)],
+        jobs=[everything, upkeep, rollback_job(platform), *replay_jobs(platform)],
         schedules=schedules(platform),
         sensors=sensors(platform),
         executor=_executor(),

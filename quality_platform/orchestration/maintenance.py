@@ -34,7 +34,8 @@ def maintenance_assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDe
     ]
     history = _spec(HISTORY_UPKEEP, "the history of runs and checks", [])
     # Their names are those of the flow, which is imported when it runs.
-    return [*found, _asset(platform, watcher, history, ("history.runs", "history.check_results"))]
+    tables_of_history = ("history.runs", "history.check_results", "history.decisions")
+    return [*found, _asset(platform, watcher, history, tables_of_history)]
 
 
 def _spec(name: str, what: str, deps: list[dg.AssetKey]) -> dg.AssetSpec:

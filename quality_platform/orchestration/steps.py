@@ -1,6 +1,5 @@
 """What every op does around its flow: tell its progress, report its end, translate its errors."""
 
-import random
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import dagster as dg
 from quality_platform.config.models import RetryConfig
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
+from quality_platform.flows.retries import delay_of
 
 if TYPE_CHECKING:
     from quality_platform.flows.run_platform import StepOutcome
@@ -71,7 +71,10 @@ class Step:
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
-        """Errors of the platform become failures of the step; only transient ones are retried."""
+        """Errors of the platform become failures of the step; only transient ones are retried.
+
+        An op's retry policy is not used: it would also retry defects, and runs that a person stops.
+        """
         try:
             yield
         except QualityPlatformError as error:
@@ -82,7 +85,7 @@ class Step:
         # A copy has neither cause nor context: texts of other libraries may hold secrets.
         told = type(error).of(error.problems)
         if error.transient and retry < self.retries.max_retries:
-            seconds = delay_of(self.retries, retry)
+            seconds = delay_of(self.retries, retry, error)
             text = f"{error.problems[0].message}; it will be tried again in {seconds:.1f} s"
             self.progress("failed", text)
             raise dg.RetryRequested(self.retries.max_retries, seconds) from told
@@ -96,16 +99,6 @@ class Step:
                 "raised_at": dg.MetadataValue.md(_places(error)),
             },
         ) from None
-
-
-def delay_of(retries: RetryConfig, retry: int) -> float:
-    """Seconds before a retry; the first has the number 0. Jitter varies them by up to a half.
-
-    An op's retry policy is not used: it would also retry defects, and runs that a person stops.
-    """
-    delay: float = retries.initial_delay_seconds * 2**retry
-    # Spreads the retries of many tables; it guards nothing.
-    return delay * random.uniform(0.5, 1.5) if retries.jitter else delay  # noqa: S311
 
 
 def _places(error: QualityPlatformError) -> str:

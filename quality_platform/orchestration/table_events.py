@@ -13,7 +13,7 @@ from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.asset_checks import asset_check_result
 from quality_platform.orchestration.carry_over import JUDGED, contract_of, latest_standing
 from quality_platform.orchestration.keys import quarantine_key, table_key
-from quality_platform.orchestration.markdown import markdown_table
+from quality_platform.orchestration.markdown import bullets, markdown_table
 from quality_platform.orchestration.steps import Step
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -48,13 +48,13 @@ def outcome_events(
         Failure: the publish was blocked, or a check that must hold does not.
     """
     published = [load for load in outcome.loads if not load.blocked]
-    if published or outcome.state == "nothing_new":
+    if published or outcome.state in ("nothing_new", "partly_published"):
         yield from _materialized(step, table, outcome)
     if published:
         yield from _quarantined(step, table, outcome)
     judged = "blocked batch" if outcome.state == "blocked" else "batch"
     yield from _check_events(step, table, outcome.results, judged)
-    if outcome.state == "nothing_new":
+    if not outcome.loads:
         known = {result.spec.name for result in outcome.results}
         yield from _standing(step, platform, table, _selected_checks(step, table) - known)
     if outcome.state == "blocked":
@@ -70,7 +70,7 @@ def _materialized(
     if key in step.context.selected_asset_keys:
         version = dg.DataVersion(str(outcome.snapshot_id)) if outcome.snapshot_id else None
         yield dg.MaterializeResult(key, metadata=metadata, data_version=version)
-    elif outcome.state != "nothing_new":
+    elif outcome.loads:
         # Only the quarantine was selected, but the load that fills it published rows as well.
         step.context.log_event(dg.AssetMaterialization(key, metadata=metadata))
 
@@ -137,6 +137,11 @@ def table_metadata(outcome: TableOutcome) -> dict[str, dg.MetadataValue]:
         "rows_quarantined": dg.MetadataValue.int(outcome.rows_quarantined),
         "loads": dg.MetadataValue.md(_loads(outcome.loads)),
     }
+    if outcome.failed:
+        failed = [(file.name, f"{file.code} {file.message}") for file in outcome.failed]
+        metadata["files_failed"] = dg.MetadataValue.md(markdown_table(("file", "error"), failed))
+    if outcome.drift:
+        metadata["schema_drift"] = dg.MetadataValue.md(bullets(outcome.drift))
     for word, number in outcome.row_counts.items():
         if number:
             metadata[f"rows_{word}"] = dg.MetadataValue.int(number)

@@ -222,7 +222,7 @@ def test_a_file_that_breaks_off_late_deletes_what_was_staged_of_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("quality_platform.lake.data_files.ROW_GROUP_BYTES", 1)
-    monkeypatch.setattr("quality_platform.sources.file_source.CsvFormat", _small_blocks())
+    monkeypatch.setattr("quality_platform.sources.drifting_files.CsvFormat", _small_blocks())
     platform = project.table("orders", ORDERS).open()
     rows = orders(0, 2000) + ",nobody\n" + '3000,"never closed\n'
     project.deliver("orders/a.csv", rows)

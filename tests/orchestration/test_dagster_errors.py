@@ -15,7 +15,8 @@ from support.shop import orders_csv
 
 from quality_platform.config.models import RetryConfig
 from quality_platform.flows.platform import Platform
-from quality_platform.orchestration.steps import Nobody, delay_of
+from quality_platform.flows.retries import delay_of
+from quality_platform.orchestration.steps import Nobody
 
 
 class Mender(Nobody):

@@ -11,6 +11,7 @@ from benchmarks.data import dataset
 from benchmarks.engines.protocol import Answer
 from benchmarks.environments import PEERS, python_of
 from benchmarks.expected import Expected
+from benchmarks.ingest import plan as ingest
 from benchmarks.measure import Engine, Measured, run_once
 from benchmarks.plan import ENGINES, FLOOR, MILLION, OURS, PLAN, SODA, Case, selected
 from benchmarks.report import PAGE, page
@@ -150,7 +151,8 @@ def test_parts_of_the_plan_can_be_chosen():
 
 
 def test_every_environment_is_pinned_and_every_pin_has_a_use():
-    used = {engine.environment for engine in ENGINES} - {""} | {"chart"}
+    loaders = {loader for case in ingest.PLAN for loader in case.loaders}
+    used = {peer.environment for peer in (*ENGINES, *loaders)} - {""} | {"chart"}
     assert {path.stem for path in PEERS.glob("*.txt")} == used
     for path in PEERS.glob("*.txt"):
         lines = path.read_text(encoding="utf-8").splitlines()

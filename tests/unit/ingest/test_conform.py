@@ -387,3 +387,25 @@ def test_as_many_rows_come_out_as_went_in_and_each_is_null_only_for_a_reason(tar
     assert rows == sorted(set(rows))
     for i, (cell, converted) in enumerate(zip(cells, values, strict=True)):
         assert (converted is None) == (cell is None or i in rows)
+
+
+# --- what is read without a pattern -------------------------------------------------------------
+
+
+@few
+@given(
+    st.sampled_from([(12, 2), (38, 18), (38, 0), (5, 5), (20, 10)]),
+    st.lists(st.text("0019.+-", max_size=40), min_size=1, max_size=8),
+)
+def test_a_decimal_is_the_same_beside_others_that_need_a_closer_look(digits, cells):
+    """A column is only looked at by a pattern where a cell has other characters, or is long."""
+    target = pa.decimal128(*digits)
+    alone = [column([cell, "x"], target)[0][0] for cell in cells]
+    assert column(cells, target)[0] == alone
+
+
+@few
+@given(st.lists(st.text("0189-", max_size=21), min_size=1, max_size=8))
+def test_an_integer_is_the_same_beside_others_that_need_a_closer_look(cells):
+    alone = [column([cell, "x"], pa.int64())[0][0] for cell in cells]
+    assert column(cells, pa.int64())[0] == alone

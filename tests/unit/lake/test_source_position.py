@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from quality_platform.lake.position import PROPERTY, Position, SourceVersion
@@ -99,3 +101,19 @@ def test_a_version_cannot_be_changed():
     version = SourceVersion("v", "l", "t")
     with pytest.raises(AttributeError):
         version.version = "w"
+
+
+def test_attempts_that_a_replay_takes_over_are_replaced_by_its_own() -> None:
+    position = Position(attempts=("a", "b", "c"), loads=3)
+    assert position.replayed({"a", "c"}, "r") == Position(attempts=("b", "r"), loads=3)
+    assert position.replayed({"a", "b", "c"}, "") == Position(loads=3)
+
+
+def test_what_is_outdated_is_stored_and_comes_back_with_the_position_before() -> None:
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    first = Position(attempts=("a",), loads=1).outdating(moment, '"id" >= 5')
+    earlier = "_quarantined_at < TIMESTAMPTZ '2026-01-02T00:00:00+00:00'"
+    assert first.outdated == f'({earlier} AND ("id" >= 5))'
+    assert Position.of(first.as_properties()) == first
+    assert first.outdating(moment).outdated == earlier
+    assert first.outdating(moment, "TRUE").outdated == f"{first.outdated} OR ({earlier} AND (TRUE))"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from quality_platform.checks.specs import (
 )
 from quality_platform.errors import EngineError
 from quality_platform.lake.query import duckdb_session
+from quality_platform.validation.conditions import condition_of
 from quality_platform.validation.row_rules import BITS, ReferenceKeys, RowMasks, RowRules
 
 few = settings(deadline=None, max_examples=80)
@@ -327,3 +329,22 @@ def test_a_rule_that_fails_on_a_value_is_told_without_the_value_and_alone(connec
     assert "secret" not in rules.failed["culprit"]
     assert str(2**31 - 1) not in rules.failed["culprit"]
     assert list(rules.masks(batch.slice(1)).rules_by_row()) == [(0, (0, 2))]
+
+
+def test_missing_values_are_found_without_a_statement():
+    specs = (row_rule("a", NotNull("a")), row_rule("b", NotNull("b")))
+    table = pa.table({"a": [1, None, None], "b": ["x", "y", None]})
+    nobody: Any = None
+    conditions = [condition_of(spec, nobody, n) for n, spec in enumerate(specs)]
+    masks = RowRules(nobody, specs, conditions).masks(table.to_batches()[0])
+    assert list(masks.rules_by_row()) == [(1, (0,)), (2, (0, 1))]
+
+
+def test_rules_with_and_without_a_statement_keep_their_places(connection):
+    """Every second one of 130 rules wants nothing but a value."""
+    specs = [
+        row_rule(f"r{n}", NotNull("a") if n % 2 else Satisfies(f"b <> {n}")) for n in range(130)
+    ]
+    table = pa.table({"a": [None, 1, 1], "b": [1, 128, 64]})
+    found = dict(masks_of(connection, table, specs).rules_by_row())
+    assert found == {0: tuple(range(1, 130, 2)), 1: (128,), 2: (64,)}
