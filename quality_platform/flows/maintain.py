@@ -14,7 +14,7 @@ from quality_platform.config.models import MaintenanceConfig
 from quality_platform.errors import ConcurrentLoadError, QualityPlatformError
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
 from quality_platform.flows.platform import Platform
-from quality_platform.history.records import CHECK_RESULTS, RUNS
+from quality_platform.history.records import CHECK_RESULTS, DECISIONS, RUNS
 from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.maintenance.compaction import Compaction, CompactionSettings, compact
 from quality_platform.lake.maintenance.expiry import Expiry, expirable, expire
@@ -26,12 +26,13 @@ from quality_platform.lake.maintenance.retention import (
     delete_old_rows,
 )
 from quality_platform.lake.position import Position
+from quality_platform.lake.scratch import remove_scratch_of_the_dead
 
 Task = Literal["retention", "compact", "expire", "orphans"]
 TASKS: tuple[Task, ...] = ("retention", "compact", "expire", "orphans")
 """The tasks in their order: what one leaves behind, the next clears away."""
 
-HISTORY = (RUNS, CHECK_RESULTS)
+HISTORY = (RUNS, CHECK_RESULTS, DECISIONS)
 """The platform's own tables."""
 
 IN_USE = timedelta(hours=1)
@@ -76,6 +77,7 @@ def maintain(
     """Looks after tables and feature views with their quarantines; all, and the history, for ().
 
     Tables that nothing was published to are passed over. An error of one does not stop the others.
+    With the orphans go the folders for temporary files of processes that have died.
 
     Raises:
         RunnerFileError: there is no table of a name.
@@ -83,6 +85,8 @@ def maintain(
     wanted = wanted or Wanted()
     targets = list(_targets(platform, names))
     pinned = _pinned(platform)
+    if "orphans" in wanted.tasks and not wanted.dry_run:
+        remove_scratch_of_the_dead()
     for target in targets:
         if platform.lake.find_table(target.identifier) is not None:
             yield _Caretaker(platform, target, wanted, pinned).all_tasks()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from quality_platform.lake.data_files import RollingWriter, StagedFile, delete_f
 from quality_platform.lake.layout import arrange
 from quality_platform.lake.query import EngineSettings
 from quality_platform.lake.reading import local_path
+from quality_platform.lake.scratch import scratch_folder
 from quality_platform.quarantine.records import (
     HeldRows,
     Provenance,
@@ -78,7 +78,8 @@ class Staging:
     """The files of one load while it is being read; used as a context, whose end drops scratch.
 
     `counts` has the number of rows that break each row rule, by the rule's name; `judged` those
-    that a rule with a condition judges.
+    that a rule with a condition judges. `rows_carried` are held rows that were held before, and are
+    none of those read.
     """
 
     table: Table
@@ -92,21 +93,23 @@ class Staging:
     versions: VersionDates | None = None
     merge: MergeRules | None = None
     rows_read: int = 0
+    rows_carried: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     judged: Counter[str] = field(default_factory=Counter)
     good_files: tuple[StagedFile, ...] = ()
     held_files: tuple[StagedFile, ...] = ()
 
     def __enter__(self) -> Staging:
-        self._scratch = tempfile.TemporaryDirectory(prefix="quality-platform-")
-        self._lines = SourceLines(Path(self._scratch.name) / "lines.arrow")
+        self._scratch = ExitStack()
+        folder = self._scratch.enter_context(scratch_folder())
+        self._lines = SourceLines(folder / "lines.arrow")
         self._writers: list[RollingWriter] = []
         self._good = self.writer(self.table)
         self._held = self.writer(self.quarantine)
         self._rows_good = 0
         self.marks: DeleteMarks | None = None
         if self.merge is not None and self.merge.flag is not None:
-            path = Path(self._scratch.name) / "marks.parquet"
+            path = folder / "marks.parquet"
             self.marks = DeleteMarks(self.merge, self.schema, path)
         return self
 
@@ -114,7 +117,7 @@ class Staging:
         if self.marks is not None:
             self.marks.close()
         self._lines.close()
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def writer(self, table: Table, part: str = "") -> RollingWriter:
         """A writer of files of this attempt, whose names begin with its id and `part`."""
@@ -165,10 +168,12 @@ class Staging:
             self._hold(rows, held, [reasons[n] for n in held], origin)
         keep = np.ones(rows.num_rows, bool)
         keep[held] = False
-        good = rows.filter(pa.array(keep))
+        good, lines = rows, origin.lines
+        if held:
+            good, lines = rows.filter(pa.array(keep)), pc.filter(lines, pa.array(keep))
         self._good.write(good if self.versions is None else self.versions.begun(good))
         self._rows_good += good.num_rows
-        self._lines.add(origin.file, pc.filter(origin.lines, pa.array(keep)))
+        self._lines.add(origin.file, lines)
         return keep
 
     def close(self) -> None:
@@ -226,7 +231,7 @@ class Staging:
             lines=origin.lines.take(pa.array(held)).to_pylist(),
             raw=[raw.get(n) for n in held],
         )
-        self._held.write(quarantine_batch(taken, self.provenance))
+        self._held.write(self._records(taken))
 
     def _hold_rejects(self, batch: SourceBatch, file: str) -> None:
         rejects = batch.rejects
@@ -242,7 +247,11 @@ class Staging:
             lines=[reject.line for reject in rejects],
             raw=[reject.raw for reject in rejects],
         )
-        self._held.write(quarantine_batch(held, self.provenance))
+        self._held.write(self._records(held))
+
+    def _records(self, held: HeldRows) -> pa.RecordBatch:
+        """Rows as records of the quarantine."""
+        return quarantine_batch(held, self.provenance)
 
     def hold_back(
         self, late: Mapping[str, LateRows], dropped: Mapping[str, NDArray[np.int64]] | None = None
@@ -298,7 +307,7 @@ class Staging:
                 lines=lines,
                 raw=[None] * (last - first),
             )
-            held.write(quarantine_batch(found, self.provenance))
+            held.write(self._records(found))
 
     def _late_reasons(
         self, rows: pa.RecordBatch, broken: Sequence[Sequence[CheckSpec]]

@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
 from quality_platform.config.load_models import LoadConfig
 from quality_platform.config.source_models import ConnectionConfig
 from quality_platform.errors import Location
-from quality_platform.lake.catalog import Lake
 from quality_platform.lake.position import Position
+
+if TYPE_CHECKING:
+    # Reading a file needs no pyiceberg, nor what that imports.
+    from quality_platform.lake.catalog import Lake
 
 
 class RequestLimit(Protocol):

@@ -10,10 +10,20 @@ from collections.abc import Iterator
 
 import pytest
 from support.postgres_server import postgres_server
+from support.worker_server import WorkerServer, worker_server
 
-collect_ignore_glob = (
-    ["*_postgres.py"] if os.environ.get("QUALITY_PLATFORM_POSTGRES_TESTS") == "off" else []
-)
+_TESTS = {
+    "POSTGRES": ["*_postgres.py"],
+    "RESTARTS": ["*/test_catalog_restarts_postgres.py"],
+    "SMALL_DISK": ["*/test_full_disk_postgres.py"],
+}
+
+collect_ignore_glob = [
+    pattern
+    for what, patterns in _TESTS.items()
+    if os.environ.get(f"QUALITY_PLATFORM_{what}_TESTS") == "off"
+    for pattern in patterns
+]
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +31,10 @@ def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL that the tests of a session share, each in its own database."""
     with postgres_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerServer]:
+    """Starts workers, of which the tests kill most."""
+    with worker_server(tmp_path_factory.mktemp("scratch")) as started:
+        yield started

@@ -80,7 +80,7 @@ class Server:
             [sys.executable, str(SERVER), str(runner)],
             text=True,
             # A killed process cannot clear away its temporary folders.
-            env={**os.environ, "TMPDIR": str(scratch)},
+            env={**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(SERVER.parents[1])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -54,7 +54,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     server = subprocess.Popen(
         [sys.executable, str(SERVER), str(runner)],
         text=True,
-        env={**os.environ, "TMPDIR": str(scratch)},
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(SERVER.parents[1])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

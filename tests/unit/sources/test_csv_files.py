@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from support.naive_csv import NaiveDialect, naive_records
 
@@ -24,6 +24,7 @@ from quality_platform.sources import csv_files
 from quality_platform.sources.csv_files import CsvFormat, CsvSource
 from quality_platform.sources.files import find_files
 from quality_platform.sources.protocol import RejectedRecord, Source
+from quality_platform.sources.sniffing import wide_encoding
 
 Write = Callable[[bytes], Path]
 
@@ -314,6 +315,8 @@ def test_any_bytes_in_any_dialect_are_split_as_a_naive_reader_splits_them(
 ) -> None:
     names = [f"c{n}" for n in range(width)]
     content = ",".join(names).encode() + b"\n" + b"".join(pieces)
+    # What looks like UTF-16 is refused, not split.
+    assume(not wide_encoding(content))
     path = tmp_path_factory.mktemp("any") / "a.csv"
     path.write_bytes(content)
     found = naive_records(content, NaiveDialect(escape=escape.encode()))
