@@ -11,10 +11,10 @@ export GX_ANALYTICS_ENABLED := false
 PORT ?= 3000
 BIN := .venv/bin
 
-.PHONY: help run ui test lint format lock docs bench clean
+.PHONY: help run ui test lint format lock docs bench bench-ingest clean
 
 help: ## Show the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: .venv/installed $(DAGSTER_HOME)/dagster.yaml ## Land the demo data and run the whole pipeline through Dagster
 	@$(BIN)/python demo/land_flights.py $(QUALITY_PLATFORM_HOME)/landing
@@ -42,6 +42,10 @@ docs: .venv/installed-dev ## Write the generated pages of docs/
 bench: .venv/installed-dev ## Measure against the peers and the limit (SIZE=1M, ENGINES="ours soda" for a part)
 	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks \
 	    $(if $(SIZE),--sizes $(SIZE)) $(if $(ENGINES),--engines $(ENGINES))
+
+bench-ingest: .venv/installed-dev ## Measure loading from databases and files (SIZE=0.2M, SOURCES="csv merge" for a part)
+	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks.ingest \
+	    $(if $(SIZE),--size $(SIZE)) $(if $(SOURCES),--sources $(SOURCES))
 
 lock: ## Resolve the lock files anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \

@@ -119,7 +119,7 @@ def _write(made: Dataset) -> None:
 def _customers(rows: int) -> str:
     return (
         "SELECT i + 1 AS customer_id, 'customer ' || (i + 1) AS name, "
-        f"{_one_of(COUNTRIES, 'i', 'country')} AS country FROM range({rows // 10}) t(i)"
+        f"{one_of(COUNTRIES, 'i', 'country')} AS country FROM range({rows // 10}) t(i)"
     )
 
 
@@ -128,8 +128,8 @@ def _orders(made: Dataset, start: int, stop: int) -> str:
     return f"""
         WITH numbered AS (
             -- The first row has none before it that it could repeat.
-            SELECT i, CASE WHEN {_draw("i", "bad", 1_000_000)} < {share} AND i > 0
-                THEN {_one_of(DEFECTS, "i", "defect")} ELSE '' END AS defect
+            SELECT i, CASE WHEN {draw("i", "bad", 1_000_000)} < {share} AND i > 0
+                THEN {one_of(DEFECTS, "i", "defect")} ELSE '' END AS defect
             FROM range({start}, {stop}) t(i)
         ),
         sourced AS (
@@ -142,30 +142,30 @@ def _orders(made: Dataset, start: int, stop: int) -> str:
 def _clean_columns(rows: int) -> str:
     """Each column as it is without a defect; `j` is the row that an order repeats, or itself."""
     step = 2 * 365 * 86_400 * 1_000_000 // rows
-    product = _draw("j", "product", 20_000)
+    product = draw("j", "product", 20_000)
     letters = "".join(
         f"chr(65 + ((product // {26**n}) % 26)::INTEGER) || " for n in range(3)
     ).replace("product", product)
     total = "(quantity * price)::DOUBLE"
     return f"""
         i AS order_id,
-        1 + {_draw("j", "customer", rows // 10)} AS customer_id,
+        1 + {draw("j", "customer", rows // 10)} AS customer_id,
         'user.' || customer_id || '@' ||
-            {_one_of(("example.com", "mail.example.org", "shop.test"), "customer_id", "domain")}
+            {one_of(("example.com", "mail.example.org", "shop.test"), "customer_id", "domain")}
             AS email,
         {letters} '-' || lpad(({product} % 10000)::VARCHAR, 4, '0') || '-X' || ({product} % 10)
             AS sku,
-        {_one_of(COUNTRIES, "i", "country")} AS country,
-        {_one_of(CURRENCIES, "i", "currency")} AS currency,
-        {_one_of(STATUSES, "i", "status")} AS status,
-        (1 + {_draw("i", "quantity", 100)})::INTEGER AS quantity,
-        ((100 + {_draw("i", "price", 99_900)}) / 100)::DECIMAL(12, 2) AS price,
-        CASE WHEN {_draw("i", "no discount", 10)} = 0 THEN NULL WHEN status = 'cancelled' THEN 0
-            ELSE {total} * {_draw("i", "discount", 30)} / 100 END::DOUBLE AS discount,
+        {one_of(COUNTRIES, "i", "country")} AS country,
+        {one_of(CURRENCIES, "i", "currency")} AS currency,
+        {one_of(STATUSES, "i", "status")} AS status,
+        (1 + {draw("i", "quantity", 100)})::INTEGER AS quantity,
+        ((100 + {draw("i", "price", 99_900)}) / 100)::DECIMAL(12, 2) AS price,
+        CASE WHEN {draw("i", "no discount", 10)} = 0 THEN NULL WHEN status = 'cancelled' THEN 0
+            ELSE {total} * {draw("i", "discount", 30)} / 100 END::DOUBLE AS discount,
         TIMESTAMPTZ '2024-01-01 00:00:00+00' +
-            to_microseconds(j * {step} + {_draw("j", "moment", step)}) AS created_at,
-        CASE WHEN {_draw("i", "note", 10)} < 3 THEN NULL ELSE
-            {" || ' ' || ".join(_one_of(_WORDS, "i", f"word{n}") for n in range(5))} END AS note"""
+            to_microseconds(j * {step} + {draw("j", "moment", step)}) AS created_at,
+        CASE WHEN {draw("i", "note", 10)} < 3 THEN NULL ELSE
+            {" || ' ' || ".join(one_of(_WORDS, "i", f"word{n}") for n in range(5))} END AS note"""
 
 
 def _defective_columns(rows: int) -> str:
@@ -201,16 +201,17 @@ def _with_defects(column: str, type_: str, defects: dict[str, str]) -> str:
     return f"(CASE defect {cases} ELSE {column} END)::{type_} AS {column}"
 
 
-def _draw(of: str, salt: str, n: int) -> str:
+def draw(of: str, salt: str, n: int) -> str:
     """SQL for a number from 0 to n - 1 that looks random and depends on `of` and the salt alone."""
     # Hashes of several arguments are combined by XOR: two salts would give the same low bits.
     shift = crc32(salt.encode()) * 1_000_000_007
     return f"(hash({of} + {shift}) % {n})::BIGINT"
 
 
-def _one_of(values: tuple[str, ...], of: str, salt: str) -> str:
+def one_of(values: tuple[str, ...], of: str, salt: str) -> str:
+    """SQL for one of the values, drawn like a number."""
     listed = ", ".join(f"'{value}'" for value in values)
-    return f"[{listed}][1 + {_draw(of, salt, len(values))}]"
+    return f"[{listed}][1 + {draw(of, salt, len(values))}]"
 
 
 def main() -> None:

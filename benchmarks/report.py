@@ -52,7 +52,7 @@ def _parts(run: Run) -> Iterator[Iterable[str]]:
 def _bars(run: Run) -> Iterator[str]:
     yield "## What was promised, and what was measured"
     yield ""
-    yield from _table(
+    yield from table(
         ("bar", "measured", "met"),
         [(bar.text, bar.measured, bar.met) for bar in bars_of(run)],
     )
@@ -67,7 +67,7 @@ def _engines(run: Run, rows: int, kind: str) -> Iterator[str]:
     yield f"### {rows // MILLION}M rows, {share}, 20 rules"
     yield ""
     heads = ("engine", "CPU s", "x floor", "wall s", "peak GB", "rules", "what comes out")
-    yield from _table(heads, [_engine_line(result, floor) for result in found])
+    yield from table(heads, [_engine_line(result, floor) for result in found])
 
 
 def _engine_line(result: Result, floor: Result) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def _growth(run: Run) -> Iterator[str]:
                     size = f"{rows // MILLION}M"
                     cells = _engine_line(result, floor)
                     lines.append((result.name, size, kind, *cells[1:5]))
-    yield from _table(heads, lines)
+    yield from table(heads, lines)
 
 
 def _rules(run: Run) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _rules(run: Run) -> Iterator[str]:
             if floor and any(found) and (rows == MILLION or all(found)):
                 cells = [f"{r.cpu:.2f} ({r.cpu / floor.cpu:.1f})" if r else "" for r in found]
                 lines.append((engine.name, f"{rows // MILLION}M", *cells))
-    yield from _table(("engine", "rows", "5 rules", "20 rules", "100 rules"), lines)
+    yield from table(("engine", "rows", "5 rules", "20 rules", "100 rules"), lines)
 
 
 def _machine(run: Run) -> Iterator[str]:
@@ -159,7 +159,8 @@ def _of(run: Run, rows: int, kind: str, rules: int) -> list[Result]:
     return [r for r in run.results if (r.rows, r.kind, r.rules) == (rows, kind, rules)]
 
 
-def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table in Markdown."""
     yield f"| {' | '.join(heads)} |"
     yield f"|{' --- |' * len(heads)}"
     for cells in lines:

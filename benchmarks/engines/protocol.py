@@ -64,12 +64,12 @@ def serve(load: Callable[[], Mapping[str, str]], run: Callable[[Job], Answer]) -
     written = json.loads(job_file.read_text(encoding="utf-8"))
     job = Job(**{key: _frozen(value) for key, value in written.items()})
     versions = load()
-    cpu, wall = _cpu_seconds(), time.perf_counter()
+    cpu, wall = cpu_seconds(), time.perf_counter()
     answer = run(job)
     cost = {
-        "cpu": _cpu_seconds() - cpu,
+        "cpu": cpu_seconds() - cpu,
         "wall": time.perf_counter() - wall,
-        "rss": _peak_bytes(),
+        "rss": peak_bytes(),
     }
     answer_file.write_text(
         json.dumps({**asdict(answer), **cost, "versions": dict(versions)}), encoding="utf-8"
@@ -87,13 +87,13 @@ def only(rules: Sequence[Rule], impossible: Mapping[Kind, str], answer: Answer) 
     return [rule for rule in rules if rule.name not in answer.not_run]
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """User and system time of this process and of the ended processes that it started."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """The greatest resident memory of this process."""
     status = Path("/proc/self/status")
     if status.exists():

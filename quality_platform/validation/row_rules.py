@@ -1,17 +1,20 @@
-"""Row rules over Arrow batches: DuckDB judges the rows, kept as a bit mask for every bad one."""
+"""Row rules over Arrow batches: DuckDB judges the rows, kept as a bit mask for every bad one.
+
+Arrow knows which values are missing, so rules that want one cost nothing where none is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from quality_platform.checks.specs import CheckSpec
+from quality_platform.checks.specs import CheckSpec, NotNull
 from quality_platform.errors import EngineError
 from quality_platform.lake.query import engine_errors
 from quality_platform.lake.query import quote_identifier as q
@@ -26,7 +29,7 @@ __all__ = ["BITS", "ReferenceKeys", "RowMasks", "RowRules"]
 
 _ROW = "quality_platform.row"
 _TOGETHER = BITS // 2
-"""Rules in one statement: half a mask word."""
+"""Rules in one statement."""
 _NEVER = Condition("FALSE", frozenset())
 
 
@@ -61,17 +64,15 @@ class RowRules:
         conditions = [condition_of(spec, keys, n, schema) for n, spec in enumerate(specs)]
         return cls(connection, tuple(specs), conditions)
 
-    @property
-    def statements(self) -> list[str]:
-        """Over the relation `batch`, for some rules each: row numbers, and what each rule says.
+    def _statements(self, asked: Sequence[int]) -> Iterator[tuple[str, Sequence[int]]]:
+        """Over the relation `batch`, for some of the rules each: row numbers, and what each says.
 
         Rules are columns, and few are together: the time to plan a statement grows faster than the
         number of its expressions, and DuckDB makes a table of 4 MB of every long list after IN.
         """
-        return [
-            _statement(self.conditions[start : start + _TOGETHER])
-            for start in range(0, len(self.conditions), _TOGETHER)
-        ]
+        for start in range(0, len(asked), _TOGETHER):
+            some = asked[start : start + _TOGETHER]
+            yield _statement([self.conditions[n] for n in some]), some
 
     def tried(self, schema: pa.Schema) -> None:
         """Runs the statements on one row of nothing but NULL.
@@ -142,21 +143,37 @@ class RowRules:
         return len(self.failed) > before
 
     def _run(self, rows: pa.Table) -> RowMasks:
+        plain = self._plain(rows)
+        words = [np.zeros(rows.num_rows, np.int64) for _ in range(-(-len(self.specs) // BITS))]
+        for n, column in plain.items():
+            if column.null_count:
+                words[n // BITS][column.is_null().to_numpy()] |= 1 << n % BITS
+        if asked := [n for n in range(len(self.specs)) if n not in plain]:
+            self._ask(rows, asked, words)
+        positions = np.flatnonzero(np.bitwise_or.reduce(words))
+        return RowMasks(positions, tuple(word[positions] for word in words))
+
+    def _plain(self, rows: pa.Table) -> Mapping[int, pa.ChunkedArray[Any]]:
+        """The rules that want nothing but a value, with the columns that must have it."""
+        return {
+            n: rows.column(spec.claim.column)
+            for n, spec in enumerate(self.specs)
+            if isinstance(spec.claim, NotNull)
+            and spec.claim.column in rows.column_names
+            and self.conditions[n] is not _NEVER
+        }
+
+    def _ask(
+        self, rows: pa.Table, asked: Sequence[int], words: Sequence[NDArray[np.int64]]
+    ) -> None:
+        """Adds the bits of these rules, as DuckDB finds them."""
         numbered = rows.append_column(_ROW, pa.array(np.arange(rows.num_rows)))
         self.connection.register("batch", numbered)
         try:
-            halves = [
-                _bits_of(self.connection.sql(statement).to_arrow_table())
-                for statement in self.statements
-            ]
+            for statement, rules in self._statements(asked):
+                _add_bits(self.connection.sql(statement).to_arrow_table(), rules, words)
         finally:
             self.connection.unregister("batch")
-        words = halves[::2]
-        # The last word may have no upper half.
-        for lower, upper in zip(words, halves[1::2], strict=False):
-            np.bitwise_or(lower, upper << _TOGETHER, out=lower)
-        positions = np.flatnonzero(np.bitwise_or.reduce(words))
-        return RowMasks(positions, tuple(word[positions] for word in words))
 
 
 def _statement(conditions: Sequence[Condition]) -> str:
@@ -165,14 +182,12 @@ def _statement(conditions: Sequence[Condition]) -> str:
     return f"SELECT b.{q(_ROW)}, {broken} FROM batch b {joins}"
 
 
-def _bits_of(found: pa.Table) -> NDArray[np.int64]:
-    """What rules say of every row, as bits, in the rows' order, which joins do not keep."""
-    bits = np.zeros(found.num_rows, np.int64)
+def _add_bits(found: pa.Table, rules: Sequence[int], words: Sequence[NDArray[np.int64]]) -> None:
+    """Sets what rules say of every row, in the rows' order, which joins do not keep."""
     rows = found.column(0).to_numpy()
-    for bit, broken in enumerate(found.columns[1:]):
+    for n, broken in zip(rules, found.columns[1:], strict=True):
         if pc.any(broken).as_py():
-            bits[rows[broken.to_numpy()]] |= 1 << bit
-    return bits
+            words[n // BITS][rows[broken.to_numpy()]] |= 1 << n % BITS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Measures of ingestion: sources to Iceberg, by this platform, its peers, and the limit."""
