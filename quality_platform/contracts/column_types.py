@@ -9,6 +9,7 @@ Types are told by Iceberg's names, so that contracts can be judged without impor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -87,6 +88,7 @@ _FORMAT_BOUNDS = {
     **{f"i{n}": (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in (8, 16, 32, 64, 128)},
     **{f"u{n}": (0, 2**n - 1) for n in (8, 16, 32, 64, 128)},
 }
+_BRACKETED = re.compile(r"(?:var)?char(?:acter)?\[([1-9][0-9]*)\]", re.IGNORECASE)
 _VECTOR_ELEMENTS = {
     "float16": _FLOAT,
     "bfloat16": _FLOAT,
@@ -118,7 +120,8 @@ def untold(table: SchemaObject) -> list[Problem]:
     return [p for column in table.properties for p in _problems(column) if p.field in _UNTOLD]
 
 
-_UNTOLD = ("logicalType", "properties", "items", "map")
+_DIGITS = "physicalType (digits)"
+_UNTOLD = ("logicalType", "properties", "items", "map", _DIGITS)
 """The fields of which a problem says that they are missing."""
 
 
@@ -183,7 +186,17 @@ def _range_of(kind: ScalarType) -> tuple[int, int]:
     return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
+def bracketed_length(column: Property) -> int | None:
+    """The n of a text's `varchar[n]`: by the type of PostgreSQL an array, which a text is not."""
+    if column.logical_type != "string" or not column.physical_type:
+        return None
+    written = _BRACKETED.fullmatch(column.physical_type.strip())
+    return int(written[1]) if written else None
+
+
 def _physical(column: Property) -> PhysicalType | None:
+    if length := bracketed_length(column):
+        return PhysicalType("string", length=length)
     found = physical_type(column.physical_type, column.dialect) if column.physical_type else None
     if found and found.bounds and found.kind == "boolean" and column.logical_type == "integer":
         return PhysicalType("integer", bounds=found.bounds)
@@ -226,6 +239,8 @@ def _integer(bounds: tuple[int, int]) -> ScalarType:
 
 def _decimal(column: Property, physical: PhysicalType) -> LakeType | Problem:
     precision, scale = physical.precision, physical.scale
+    if precision is None and scale is None:
+        return _without_digits(column)
     if precision is None or scale is None or not 0 <= scale <= precision <= 38 or not precision:
         return _not_fitting(column)
     if column.logical_type == "number":
@@ -309,6 +324,18 @@ def _not_fitting(column: Property) -> Problem:
         "physicalType",
         received=column.physical_type,
         allowed=_EXAMPLES[column.logical_type],
+    )
+
+
+def _without_digits(column: Property) -> Problem:
+    return Problem(
+        f"the physicalType of the column {column.name!r} does not say how many digits it has, and "
+        "no type of the lake has any number of them",
+        column.location,
+        _DIGITS,
+        received=column.physical_type,
+        allowed="decimal(p, s) with s <= p <= 38, or double, which rounds",
+        action="write the digits that its values have, such as numeric(38, 10)",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from quality_platform.contracts.column_types import bracketed_length
 from quality_platform.contracts.models import Contract, Property, QualityRule, Server
 from quality_platform.contracts.physical_types import physical_type
 from quality_platform.contracts.walking import holders
@@ -122,7 +123,16 @@ def _plain(name: str) -> str:
 
 def _physical_type_hints(column: Property) -> Iterator[Problem]:
     written = column.physical_type
-    if written and physical_type(written, column.dialect) is None:
+    if length := bracketed_length(column):
+        yield Problem(
+            f"the physicalType of the text {column.name!r} is written as an array; it is read as "
+            f"a text of at most {length} characters",
+            column.location,
+            "physicalType",
+            received=written or "",
+            action=f"write varchar({length})",
+        )
+    elif written and physical_type(written, column.dialect) is None:
         yield Problem(
             f"the physicalType of {column.name!r} is not known; "
             "the type in the lake follows from the logicalType",

@@ -31,8 +31,12 @@ def linted(folder: Path, text: str, version: str = "v3.2.0") -> LintReport:
         (f"{TABLE}  - {{name: who, logicalType: object, physicalType: json}}\n", "properties"),
         (f"{TABLE}  - {{name: who, logicalType: object, physicalType: Flag}}\n", "properties"),
         (f"{TABLE}  - {{name: any}}\n", "logicalType"),
+        (
+            f"{TABLE}  - {{name: rate, logicalType: number, physicalType: numeric}}\n",
+            "physicalType (digits)",
+        ),
     ],
-    ids=["topic", "array", "object", "type of its own", "no type"],
+    ids=["topic", "array", "object", "type of its own", "no type", "no digits"],
 )
 def test_what_says_too_little_for_a_table_is_a_hint(
     tmp_path: Path, version: str, text: str, field: str
@@ -43,13 +47,22 @@ def test_what_says_too_little_for_a_table_is_a_hint(
 
 
 def test_beside_what_says_too_little_a_contradiction_stays_a_problem(tmp_path: Path):
-    bad = "  - {name: code, logicalType: string, physicalType: 'varchar[15]'}\n"
+    bad = "  - {name: code, logicalType: integer, physicalType: 'varchar[15]'}\n"
     text = f"{TABLE}  - {{name: who, logicalType: object}}\n{bad}"
     report = linted(tmp_path, text)
     (problem,) = report.problems
     assert problem.received == "varchar[15]"
     assert problem.location is not None
     assert problem.location.line == line_of(contract_text(text, "v3.2.0"), "varchar[15]")
+
+
+def test_the_length_of_a_text_in_brackets_is_its_length(tmp_path: Path):
+    column = "  - {name: code, logicalType: string, physicalType: 'varchar[15]'}\n"
+    report = linted(tmp_path, TABLE + column)
+    assert report.problems == ()
+    assert [hint.action for hint in report.hints] == ["write varchar(15)"]
+    # That its values conform, and that none is longer.
+    assert report.checks == 2
 
 
 def test_a_column_of_times_that_is_called_a_date_is_a_timestamp(tmp_path: Path):

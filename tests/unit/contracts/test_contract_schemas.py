@@ -81,7 +81,6 @@ def test_a_description_stands_in_the_fields_metadata(tmp_path: Path):
         ("string", "int"),
         ("integer", "string"),
         ("integer", "decimal(5,2)"),
-        ("number", "decimal"),
         ("number", "decimal(0,0)"),
         ("number", "decimal(39,0)"),
         ("number", "decimal(5,6)"),
