@@ -291,6 +291,9 @@ def _run_text(run: dict[str, Any] | None) -> str:
         return f"failed: {run['message'].splitlines()[0]}"
     if run["state"] == "rolled_back":
         return f"rolled back {run['message']}"
+    if run["state"] in ("replayed", "released", "discarded"):
+        left = f"{run['rows_published']} published, {run['rows_quarantined']} stay"
+        return f"{run['state']}: {run['message'] or left}"
     failed = run["checks_failed"] + run["checks_in_error"]
     return (
         f"{run['state']}: {run['checks_passed']} passed, {run['checks_warned']} warned, "

@@ -15,7 +15,12 @@ from quality_platform.flows.merge_rules import present_rows, rules_of
 from quality_platform.flows.outcomes import merged
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.samples import Samples, run_sampled
-from quality_platform.lake.maintenance.origins import LoadedFiles, complete_loads, loaded_files
+from quality_platform.lake.maintenance.origins import (
+    LoadedFiles,
+    complete_loads,
+    loaded_files,
+    replayed_loads,
+)
 from quality_platform.lake.query import duckdb_session
 from quality_platform.lake.reading import (
     files_of,
@@ -95,11 +100,12 @@ class _Audit:
             held_files = files_of(quarantine, head.snapshot_id)
             held = loaded_files(quarantine, head)
         mixed = self._attempts(held_files.only(held.untold))
+        replayed = replayed_loads(main, held)
         # By attempt: a load that was published twice, with another between, was read twice.
         return [
             (published.only(good.by_attempt[a]), held_files.only(held.by_attempt.get(a, ())))
             for a in complete_loads(main, good)
-            if a not in mixed
+            if a not in mixed and a not in replayed
         ]
 
     def _attempts(self, files: TableFiles) -> set[str]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 _BATCH, _WINNERS, _FILES = "merge_batch", "merge_winners", "merge_files"
 _MARKS = "merge_marks"
 _SUPERSEDED, _MATCHES, _UNCHANGED = "merge_superseded", "merge_matches", "merge_unchanged"
+_UNDECIDED = "merge_undecided"
 _PRESENT, _GONE, _LATE = "merge_present", "merge_gone", "merge_late"
 _ORDER, _MARK, _BEFORE = q(ORDER), q(MARK), q(ROWS_BEFORE)
 
@@ -115,6 +116,21 @@ class Merging:
     def excluded(self) -> str:
         """The places of superseded rows."""
         return f"SELECT {PLACE} FROM {_SUPERSEDED}" if self._superseded else ""
+
+    def undecided(self) -> dict[str, NDArray[np.int64]]:
+        """Rows of the batch that differ from the published one, and nothing tells which is newer.
+
+        That is asked where rows come later than they were read; `find` takes them for the newer.
+        """
+        self._create(
+            _UNDECIDED,
+            f"SELECT DISTINCT {PLACE} FROM {_MATCHES} WHERE {_MARK} = 0 "
+            f"AND old_order IS NOT DISTINCT FROM {_ORDER} "
+            f"EXCEPT SELECT {PLACE} FROM {_UNCHANGED}",
+        )
+        files = (local_path(staged.uri) for staged in self.batch.good)
+        found = {file: self._positions(_UNDECIDED, file) for file in files}
+        return {file: places for file, places in found.items() if len(places)}
 
     @property
     def versions(self) -> str:

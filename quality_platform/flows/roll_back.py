@@ -69,6 +69,7 @@ def plan_rollback(platform: Platform, name: str, to: str) -> Rollback:
     before, after = _chain(all_states, head), _chain(all_states, target.snapshot_id)
     restored = [state for state in after if state not in before]
     _require_held(table, restored, held)
+    _require_replayed(table, set(position.attempts) - set(today.attempts), held)
     return Rollback(
         table=name,
         identifier=contracted.identifier,
@@ -120,6 +121,19 @@ def _require_held(table: Table, restored: Sequence[State], held: Counter[str]) -
                 "that it held back were removed after it was undone",
                 action="run the table: it loads the same files again",
             )
+
+
+def _require_replayed(table: Table, back: set[str], held: Counter[str]) -> None:
+    """Refuses to go back before a replay whose quarantined rows are gone.
+
+    They are there for as long as the snapshots before it, but for a tag behind a gap.
+    """
+    if any(not held[attempt] for attempt in back):
+        raise RollbackError(
+            f"{'.'.join(table.name())} cannot go back so far: rows that were in quarantine then "
+            "have been replayed or discarded since, and removed",
+            action="go back to a later snapshot: quality-platform snapshots TABLE",
+        )
 
 
 def roll_back(platform: Platform, plan: Rollback, run_id: str) -> None:

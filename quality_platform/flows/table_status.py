@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,6 +79,26 @@ def quarantined_rows(platform: Platform, name: str) -> Iterator[dict[str, Any]]:
     columns = (*table.object.column_names, *META_COLUMNS)
     for batch in _quarantined(platform, table, columns):
         yield from batch.select(columns).to_pylist()
+
+
+def quarantine_state(platform: Platform, name: str) -> tuple[str, frozenset[str]]:
+    """A short name of what a quarantine holds, "" for no row, and the contracts that judged it.
+
+    The name changes with every load that holds rows back, and with every replay; the contracts are
+    told by their versions.
+
+    Raises:
+        LakeError: the lake cannot be used.
+    """
+    table = platform.contracted(name)
+    main = platform.lake.find_table(table.identifier)
+    versions: set[str] = set()
+    for batch in _quarantined(platform, table, ("_contract_version",)):
+        versions.update(batch.column("_contract_version").unique().to_pylist())
+    if main is None or not versions:
+        return "", frozenset()
+    attempts = "".join(Position.of(main.properties).attempts)
+    return hashlib.sha256(attempts.encode()).hexdigest()[:16], frozenset(versions)
 
 
 def _quarantined(
