@@ -45,6 +45,7 @@ def lake_settings(kind: str, folder: Path, store: S3Server) -> Iterator[dict[str
             with rest_catalog(own, vended=s3) as server:
                 yield {"catalog": server.settings, "warehouse": WAREHOUSE}
         case "glue_s3":
+            store.forget_databases()
             glue = {
                 "glue.endpoint": store.endpoint,
                 "glue.region": "us-east-1",

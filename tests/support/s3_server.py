@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
+from urllib.request import Request, urlopen
 
 KEYS = {"access_key_id": "test-key-id", "secret_access_key": "test-secret-key"}
+
+_ALIVE: list[str] = []
+"""The endpoints of the stores that are running now: they share what they hold."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,21 @@ class S3Server:
         server.start()
         self._running.append(server)
 
+    def forget_databases(self) -> None:
+        """Makes Glue's catalog empty: an account has one, and all tests have one account."""
+        import boto3
+
+        glue = boto3.client(
+            "glue",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=KEYS["access_key_id"],
+            aws_secret_access_key=KEYS["secret_access_key"],
+        )
+        for database in glue.get_databases()["DatabaseList"]:
+            glue.delete_database(Name=database["Name"])
+        glue.close()
+
     def bucket(self, name: str) -> str:
         """A new bucket, empty."""
         self.client.create_bucket(Bucket=name)
@@ -60,6 +79,11 @@ def s3_server() -> Iterator[S3Server]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
+    if not _ALIVE:
+        # moto keeps what it holds as long as this process lives, whatever server it was given to.
+        with urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")):
+            pass
+    _ALIVE.append(endpoint)
     client = boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -72,6 +96,7 @@ def s3_server() -> Iterator[S3Server]:
         with _compared_versions():
             yield S3Server(endpoint, client, running)
     finally:
+        _ALIVE.remove(endpoint)
         client.close()
         for one in running:
             one.stop()
