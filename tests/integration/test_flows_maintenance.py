@@ -127,7 +127,8 @@ def test_the_history_is_looked_after_with_all_tables(project: Project) -> None:
     load_table(platform, "orders", "run-1")
     runs = sorted(latest_runs(platform.lake, platform.engine))
     done = keep(platform, names=())
-    assert [upkeep.table for upkeep in done][-2:] == list(HISTORY)
+    # Nobody has decided anything: that part of the history is not there yet.
+    assert [u.table for u in done if u.table.startswith("history.")] == list(HISTORY)[:2]
     assert done[-1].compact is not None
     assert done[-1].compact.files_after == 1
     assert sorted(latest_runs(platform.lake, platform.engine)) == runs

@@ -279,6 +279,7 @@ def maria_url(mariadb: MariaDb) -> Iterator[str]:
 
 def test_mariadb_is_read_as_its_server_writes(project: Project, mariadb: MariaDb, maria_url: str):
     mariadb.run(
+        "DROP TABLE IF EXISTS things",
         "CREATE TABLE things (id int, big bigint unsigned, n decimal(20,4), d date, t time(6), "
         "stamp timestamp(6) NULL, at datetime(6), j json, b blob, txt text, flag tinyint(1))",
         "SET sql_mode = '', time_zone = '+03:00'",
