@@ -112,8 +112,8 @@ def print_summary(console: Console, steps: Sequence[StepOutcome]) -> None:
     _print_next_steps(console, tables)
 
 
-def _plain_table(title: str, first: str) -> Table:
-    """A table without lines, so that a summary fits into 80 columns."""
+def plain_table(title: str | None, first: str) -> Table:
+    """A table without lines, so that it fits into 80 columns; `first` is its first heading."""
     table = Table(
         title=title,
         title_justify="left",
@@ -134,7 +134,7 @@ def _row_counts(outcome: TableOutcome) -> str:
 
 
 def _tables_summary(outcomes: Sequence[TableOutcome]) -> Table:
-    table = _plain_table("Tables (checks: passed / warned / failed)", "table")
+    table = plain_table("Tables (checks: passed / warned / failed)", "table")
     for name in ("read", "published", "quarantined", "checks"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("snapshot", no_wrap=True)
@@ -157,7 +157,7 @@ def _views_summary(
     tables: Sequence[TableOutcome], materialized: Sequence[MaterializationOutcome]
 ) -> Table:
     by_name = {outcome.table: outcome for outcome in tables}
-    table = _plain_table("\nFeature views", "feature view")
+    table = plain_table("\nFeature views", "feature view")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("materialized", justify="right", no_wrap=True)
     table.add_column("drift")
@@ -203,7 +203,7 @@ def _program() -> str:
 def print_check_report(console: Console, report: CheckReport) -> None:
     """Prints every check of a contract on some data, and rows that break those that failed."""
     title = f"{report.contract.id} {report.contract.version} on {report.data}"
-    table = _plain_table(escape(title), "check")
+    table = plain_table(escape(title), "check")
     # A long name is broken, so that no verdict is ever cut off.
     table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
     table.columns[0].max_width = max(console.width // 2 - 8, 1)
@@ -263,7 +263,7 @@ def _print_totals(console: Console, report: CheckReport) -> None:
 
 def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:
     """Prints a line for every table."""
-    table = _plain_table("", "table")
+    table = plain_table("", "table")
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("quarantined", justify="right", no_wrap=True)
     table.add_column("published (UTC)", no_wrap=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from quality_platform.cli.options import FOUND_PROBLEMS, JsonOption, print_json
+from quality_platform.terminal import plain_table
 
 if TYPE_CHECKING:
     from quality_platform.sources.registry import KnownType
@@ -31,8 +31,8 @@ def sources(as_json: JsonOption = False) -> None:
 
 
 def _print_types(found: Sequence[KnownType]) -> None:
-    shown = Table()
-    for heading in ("type", "what it reads", "from"):
+    shown = plain_table(None, "type")
+    for heading in ("what it reads", "from"):
         shown.add_column(heading, overflow="fold")
     for known in found:
         brought = f"{known.distribution} {known.version}".strip() or "the platform"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from quality_platform.cli.options import ERROR, JsonOption, RunnerOption, print_json
-from quality_platform.terminal import print_error
+from quality_platform.terminal import plain_table, print_error
 
 if TYPE_CHECKING:
     from quality_platform.flows.maintain import Upkeep
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quality_platform.lake.rollback import State
 
 _MOST_NAMES = 5
+_NUMBERS = ("rows", "quarantined")
 
 
 class TaskName(StrEnum):
@@ -88,8 +89,8 @@ def _as_json(upkeep: Upkeep) -> dict[str, Any]:
 def _print_upkeep(done: Sequence[Upkeep], *, dry_run: bool) -> None:
     from quality_platform.flows.upkeep_texts import told
 
-    shown = Table(title="what would be done" if dry_run else None, title_justify="left")
-    for heading in ("table", "task", "what"):
+    shown = plain_table("What would be done" if dry_run else None, "table")
+    for heading in ("task", "what"):
         shown.add_column(heading, overflow="fold")
     for upkeep in done:
         for number, (task, text) in enumerate(told(upkeep)):
@@ -114,18 +115,18 @@ def snapshots(
 
 
 def _print_states(found: Sequence[State]) -> None:
-    shown = Table()
-    for heading in ("snapshot", "committed at", "operation", "load", "rows", "quarantined", ""):
-        shown.add_column(heading, overflow="fold")
+    shown = plain_table(None, "snapshot")
+    for heading in ("committed (UTC)", "by", "rows", "quarantined"):
+        shown.add_column(heading, no_wrap=True, justify="right" if heading in _NUMBERS else "left")
+    shown.add_column("", overflow="fold")
     for state in found:
         names = [name for name in state.refs if name != "main"]
         notes = ["current"] * state.is_current + names
         notes += ["cannot be restored"] * (not state.can_be_restored)
         shown.add_row(
             str(state.snapshot_id),
-            state.committed_at.isoformat(sep=" ", timespec="seconds"),
+            state.committed_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
             state.operation,
-            state.load_id,
             f"{state.rows:,}",
             f"{state.rows_quarantined:,}",
             escape(", ".join(notes)),

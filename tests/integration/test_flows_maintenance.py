@@ -257,7 +257,7 @@ def test_the_command_shows_what_was_done(project: Project) -> None:
     orders(project)
     ended = call("maintain", "--runner", project.runner, "--dry-run", "--force")
     assert ended.code == 0, ended.text
-    assert "what would be done" in ended.out
+    assert "What would be done" in ended.out
     assert "shop.orders" in ended.out
     ended = call("maintain", "orders", "--runner", project.runner, "--json", "--force")
     main, held = json.loads(ended.out)
