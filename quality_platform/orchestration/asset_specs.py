@@ -26,7 +26,11 @@ def landing_spec(table: SourceTable) -> dg.AssetSpec:
     source = table.config.source
     return dg.AssetSpec(
         landing_key(table.name),
-        description=f"What {table.identifier} is loaded from. It comes from outside.",
+        description=(
+            f"Files that {table.identifier} is loaded from. They come from outside."
+            if table.source_pattern
+            else f"What {table.identifier} is loaded from. It comes from outside."
+        ),
         group_name="landing",
         kinds={source.type},
         metadata=_settings(table),
