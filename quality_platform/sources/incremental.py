@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from quality_platform.config.base_models import seconds
 from quality_platform.config.load_models import IncrementalConfig
-from quality_platform.errors import RunnerFileError
+from quality_platform.errors import RunnerFileError, SourceError
 from quality_platform.sources.protocol import Backfill, SourceContext, Wanted
 
 CursorValue = int | Decimal | datetime | date | str
@@ -96,6 +96,19 @@ def cursor_field(context: SourceContext) -> pa.Field[Any]:
         )
     _require_units(context, incremental, found)
     return found
+
+
+def never_read(context: SourceContext, which: str) -> SourceError:
+    """The error that `append` would leave out rows for ever; `which` says what their cursor is."""
+    assert context.load.incremental is not None
+    return SourceError(
+        f"there are rows whose cursor {context.load.incremental.cursor!r} is {which}, and no load "
+        "would ever read them",
+        location=context.location("load", "incremental"),
+        field=f"tables.{context.table}.load.incremental.cursor",
+        action="give them a value at the source, or use load.mode: merge, which reads them each "
+        "time",
+    )
 
 
 def _require_units(

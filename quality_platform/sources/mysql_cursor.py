@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from quality_platform.config.base_models import seconds
 from quality_platform.config.load_models import IncrementalConfig
-from quality_platform.errors import HeaderError, RunnerFileError, SourceError
+from quality_platform.errors import HeaderError, RunnerFileError
 from quality_platform.sources.incremental import (
     CursorRange,
     CursorValue,
     cursor_field,
     cursor_range,
+    never_read,
     parsed,
 )
 from quality_platform.sources.mysql_catalog import Relation
@@ -55,7 +56,7 @@ class MySqlCursor:
         )
         greatest, has_unreachable = rows[0]["greatest"], bool(rows[0]["unreachable"])
         if has_unreachable and self.context.load.mode == "append":
-            raise self._never_read()
+            raise never_read(self.context, "NULL or a zero date")
         known = greatest is not None and not greatest.startswith(_NO_DATE)
         return cursor_range(
             self.context,
@@ -130,16 +131,6 @@ class MySqlCursor:
 
     def _parsed(self, text: str) -> CursorValue:
         return parsed(text, cursor_field(self.context), self.context)
-
-    def _never_read(self) -> SourceError:
-        return SourceError(
-            f"there are rows whose cursor {self._incremental.cursor!r} is NULL or a zero date, and "
-            "no load would ever read them",
-            location=self.context.location("load", "incremental"),
-            field=f"tables.{self.context.table}.load.incremental.cursor",
-            action="give them a value at the source, or use load.mode: merge, which reads them "
-            "each time",
-        )
 
 
 def _is_comparable(found: str, target: pa.DataType) -> bool:

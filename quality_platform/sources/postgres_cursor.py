@@ -21,6 +21,7 @@ from quality_platform.sources.incremental import (
     cursor_field,
     cursor_range,
     lookback_amount,
+    never_read,
     parsed,
 )
 from quality_platform.sources.postgres_catalog import Relation
@@ -96,14 +97,7 @@ class PostgresCursor:
             SourceError: there is a row whose cursor is NULL, infinite or NaN.
         """
         if self._has_unreachable(session, relation):
-            raise SourceError(
-                f"there are rows whose cursor {self._incremental.cursor!r} is NULL or infinite, "
-                "and no load would ever read them",
-                location=self.context.location("load", "incremental"),
-                field=f"tables.{self.context.table}.load.incremental.cursor",
-                action="give them a value at the source, or use load.mode: merge, which reads "
-                "them each time",
-            )
+            raise never_read(self.context, "NULL or infinite")
 
     @property
     def _incremental(self) -> IncrementalConfig:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from quality_platform.config.source_models import ConnectionConfig, SqlSourceConfig
 from quality_platform.contracts.schemas import DEFAULT_ZONE
-from quality_platform.errors import HeaderError, SourceError
+from quality_platform.errors import HeaderError
 from quality_platform.sources.adbc_session import PREFIX, adbc_session
 from quality_platform.sources.incremental import (
     CursorRange,
@@ -21,6 +21,7 @@ from quality_platform.sources.incremental import (
     cursor_field,
     cursor_name,
     cursor_range,
+    never_read,
     parsed,
 )
 from quality_platform.sources.protocol import (
@@ -117,13 +118,7 @@ class SqlSource:
             raise self._no_cursor(column, "text of a database that may have an order of its own")
         value, has_nulls = session.greatest(column.name, is_text=is_text)
         if has_nulls and self.context.load.mode == "append":
-            raise SourceError(
-                f"there are rows without a {column.name}, and no load would ever read them",
-                location=self.context.location("load", "incremental"),
-                field=f"tables.{self.context.table}.load.incremental.cursor",
-                action="give them a value at the source, or use load.mode: merge, which reads them "
-                "each time",
-            )
+            raise never_read(self.context, "NULL")
         greatest = None if value is None else self._comparable(value, column)
         found = cursor_range(self.context, wanted, greatest, now, has_nulls=has_nulls)
         return found and (_without_zone(found) if _is_naive(value) else found)
