@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from quality_platform.config.source_models import MySqlSourceConfig
-from quality_platform.errors import HeaderError, Problem
+from quality_platform.errors import HeaderError
 from quality_platform.sources.mysql_catalog import Relation
 from quality_platform.sources.mysql_types import Reading, as_text, nothing, reading_of
 from quality_platform.sources.protocol import SourceContext
 from quality_platform.sources.schema_drift import SchemaDrift
-from quality_platform.sources.sql_columns import name_problems
+from quality_platform.sources.sql_columns import name_problems, type_problems
 
 
 def readings(
@@ -29,7 +29,13 @@ def readings(
     """
     problems = [
         *name_problems([column.name for column in relation.columns], context, config),
-        *_type_problems(relation, context, SchemaDrift.of(context, config)),
+        *type_problems(
+            _misfits(relation, context),
+            context,
+            SchemaDrift.of(context, config),
+            page="mysql.md",
+            action="change the contract's type, or convert the column in a `query`",
+        ),
     ]
     if problems:
         raise HeaderError.of(problems)
@@ -43,21 +49,8 @@ def _reading(relation: Relation, field: pa.Field[Any]) -> Reading:
     return reading_of(column, field) or as_text(column)
 
 
-def _type_problems(
-    relation: Relation, context: SourceContext, drift: SchemaDrift
-) -> Iterator[Problem]:
+def _misfits(relation: Relation, context: SourceContext) -> Iterator[tuple[pa.Field[Any], str]]:
     for field in context.columns:
         column = relation.column(field.name)
-        if column is None or reading_of(column, field) is not None:
-            continue
-        if drift.policy == "quarantine" and not pa.types.is_binary(field.type):
-            drift.tell_type(column.name, column.type, "the source")
-            continue
-        yield Problem(
-            f"the column {column.name!r} has a type that cannot become the contract's",
-            context.location("source"),
-            f"tables.{context.table}.source",
-            received=column.type,
-            allowed=f"types that become {field.type}: docs/sources/mysql.md",
-            action="change the contract's type, or convert the column in a `query`",
-        )
+        if column is not None and reading_of(column, field) is None:
+            yield field, column.type

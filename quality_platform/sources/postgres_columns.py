@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from quality_platform.config.source_models import DatabaseSourceConfig
-from quality_platform.errors import HeaderError, Problem
+from quality_platform.errors import HeaderError
 from quality_platform.sources.postgres_catalog import Relation
 from quality_platform.sources.postgres_types import selected
 from quality_platform.sources.protocol import SourceContext
 from quality_platform.sources.schema_drift import SchemaDrift
-from quality_platform.sources.sql_columns import name_problems
+from quality_platform.sources.sql_columns import name_problems, type_problems
 from quality_platform.sources.sql_text import quote_identifier
 
 
@@ -28,8 +28,16 @@ def select_list(relation: Relation, context: SourceContext, config: DatabaseSour
         HeaderError: with every column that does not fit.
     """
     names = [column.name for column in relation.columns]
-    drift = SchemaDrift.of(context, config)
-    problems = [*name_problems(names, context, config), *_type_problems(relation, context, drift)]
+    problems = [
+        *name_problems(names, context, config),
+        *type_problems(
+            _misfits(relation, context),
+            context,
+            SchemaDrift.of(context, config),
+            page="postgres.md",
+            action="change the contract's type (every type fits a string), or cast in a `query`",
+        ),
+    ]
     if problems:
         raise HeaderError.of(problems)
     return ", ".join(_selected(relation, field) for field in context.columns)
@@ -44,21 +52,8 @@ def _selected(relation: Relation, field: pa.Field[Any]) -> str:
     return f"{expression} AS {name}"
 
 
-def _type_problems(
-    relation: Relation, context: SourceContext, drift: SchemaDrift
-) -> Iterator[Problem]:
+def _misfits(relation: Relation, context: SourceContext) -> Iterator[tuple[pa.Field[Any], str]]:
     for field in context.columns:
         column = relation.column(field.name)
-        if column is None or selected(column, field) is not None:
-            continue
-        if drift.policy == "quarantine" and not pa.types.is_binary(field.type):
-            drift.tell_type(column.name, column.written, "the source")
-            continue
-        yield Problem(
-            f"the column {column.name!r} has a type that cannot become the contract's",
-            context.location("source"),
-            f"tables.{context.table}.source",
-            received=column.written,
-            allowed=f"types that become {field.type}: docs/sources/postgres.md",
-            action="change the contract's type (every type fits a string), or cast in a `query`",
-        )
+        if column is not None and selected(column, field) is None:
+            yield field, column.written
