@@ -14,11 +14,12 @@ from quality_platform.config.base_models import (
     Model,
     Name,
     Namespace,
-    Timezone,
 )
 from quality_platform.config.catalog_models import LakeConfig
 from quality_platform.config.load_models import LoadConfig
+from quality_platform.config.schedule_models import ScheduleConfig
 from quality_platform.config.secret_models import AnySecrets, EnvironmentSecretsConfig
+from quality_platform.config.sensor_models import SensorConfig
 from quality_platform.config.source_models import ConnectionConfig, RateLimitStoreConfig
 from quality_platform.config.source_plugins import AnySource
 
@@ -169,58 +170,6 @@ class FeatureStoreConfig(Model):
     """Feast's registry."""
     online_store: Path = Path("${QUALITY_PLATFORM_HOME}/feast/online.db")
     """Feast's SQLite online store."""
-
-
-class ScheduleConfig(Model):
-    """A cron schedule that runs tables and feature views, or looks after them."""
-
-    cron: str
-    """Five fields, or `@daily` and the like."""
-    timezone: Timezone = "UTC"
-    """IANA time zone of the cron expression."""
-    job: Literal["load", "maintenance"] = "load"
-    """`load` loads and computes; `maintenance` deletes rows past retention, puts small files
-    together, and removes old snapshots and orphans."""
-    targets: tuple[Name, ...] = ()
-    """Tables and feature views; all of them where left out. What a feature view reads is not run
-    by naming the view."""
-    enabled: bool = False
-    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
-    description: str = ""
-    """Shown in the UI."""
-
-
-class FileArrivalSensorConfig(Model):
-    """Runs a table when files appear or change."""
-
-    type: Literal["file_arrival"]
-    """`file_arrival`."""
-    table: Name
-    """The table whose source is watched."""
-    interval_seconds: Annotated[int, Field(ge=5)] = 30
-    """Least time between two looks."""
-    settle_seconds: Annotated[int, Field(ge=0)] = 5
-    """A file counts once it has not changed for this long: somebody may still be writing it."""
-    enabled: bool = False
-    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
-
-
-class ContractChangedSensorConfig(Model):
-    """Replays quarantined rows when the contract that held them back has changed."""
-
-    type: Literal["contract_changed"]
-    """`contract_changed`."""
-    table: Name | None = None
-    """The table whose contract is watched; all tables where left out."""
-    interval_seconds: Annotated[int, Field(ge=5)] = 60
-    """Least time between two looks."""
-    enabled: bool = False
-    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
-
-
-SensorConfig = Annotated[
-    FileArrivalSensorConfig | ContractChangedSensorConfig, Field(discriminator="type")
-]
 
 
 class RunnerConfig(Model):

@@ -8,7 +8,8 @@ from typing import Any
 
 from croniter import CroniterBadDateError, croniter
 
-from quality_platform.config.models import FileArrivalSensorConfig, RunnerConfig, TableConfig
+from quality_platform.config.models import RunnerConfig, TableConfig
+from quality_platform.config.sensor_models import FileArrivalSensorConfig
 from quality_platform.config.source_models import (
     DatabaseSourceConfig,
     FileSourceConfig,

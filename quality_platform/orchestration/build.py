@@ -9,7 +9,6 @@ from quality_platform.orchestration.assets import (
     online_assets,
     table_assets,
 )
-from quality_platform.orchestration.automation import schedules, sensors
 from quality_platform.orchestration.keys import (
     EVERYTHING,
     MAINTENANCE,
@@ -21,6 +20,8 @@ from quality_platform.orchestration.maintenance import (
     rollback_job,
 )
 from quality_platform.orchestration.replay import replay_jobs
+from quality_platform.orchestration.schedules import schedules
+from quality_platform.orchestration.sensors import sensors
 from quality_platform.orchestration.steps import Nobody, Watcher
 
 

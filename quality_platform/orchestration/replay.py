@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from quality_platform.config.models import ContractChangedSensorConfig
+from quality_platform.config.sensor_models import ContractChangedSensorConfig
 from quality_platform.errors import ConfigurationError
 from quality_platform.flows.contracted_tables import SourceTable
 from quality_platform.flows.platform import Platform
