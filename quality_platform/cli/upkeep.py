@@ -29,6 +29,7 @@ class TaskName(StrEnum):
     """The tasks of upkeep, as they are called on the command line."""
 
     RETENTION = "retention"
+    PURGE = "purge"
     COMPACT = "compact"
     EXPIRE = "expire"
     ORPHANS = "orphans"

@@ -12,6 +12,7 @@ from quality_platform.checks.specs import Retained
 from quality_platform.config.base_models import megabytes, seconds
 from quality_platform.config.models import MaintenanceConfig
 from quality_platform.errors import ConcurrentLoadError, QualityPlatformError
+from quality_platform.flows.broken_tables import error_of
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
 from quality_platform.flows.platform import Platform
 from quality_platform.history.records import CHECK_RESULTS, DECISIONS, RUNS
@@ -19,6 +20,8 @@ from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.maintenance.compaction import Compaction, CompactionSettings, compact
 from quality_platform.lake.maintenance.expiry import Expiry, expirable, expire
 from quality_platform.lake.maintenance.orphans import Sweep, sweep
+from quality_platform.lake.maintenance.purging import Purge, purge
+from quality_platform.lake.maintenance.removal import Writing
 from quality_platform.lake.maintenance.retention import (
     Retention,
     RetentionRule,
@@ -28,8 +31,8 @@ from quality_platform.lake.maintenance.retention import (
 from quality_platform.lake.position import Position
 from quality_platform.lake.scratch import remove_scratch_of_the_dead
 
-Task = Literal["retention", "compact", "expire", "orphans"]
-TASKS: tuple[Task, ...] = ("retention", "compact", "expire", "orphans")
+Task = Literal["retention", "purge", "compact", "expire", "orphans"]
+TASKS: tuple[Task, ...] = ("retention", "purge", "compact", "expire", "orphans")
 """The tasks in their order: what one leaves behind, the next clears away."""
 
 HISTORY = (RUNS, CHECK_RESULTS, DECISIONS)
@@ -64,6 +67,7 @@ class Upkeep:
 
     table: str
     retention: Retention | None = None
+    purge: Purge | None = None
     compact: Compaction | None = None
     expire: Expiry | None = None
     orphans: Sweep | None = None
@@ -76,7 +80,8 @@ def maintain(
 ) -> Iterator[Upkeep]:
     """Looks after tables and feature views with their quarantines; all, and the history, for ().
 
-    Tables that nothing was published to are passed over. An error of one does not stop the others.
+    Tables that nothing was published to are passed over. An error of one does not stop the others;
+    a table of runner.yaml that is broken is one.
     With the orphans go the folders for temporary files of processes that have died.
 
     Raises:
@@ -90,6 +95,9 @@ def maintain(
     for target in targets:
         if platform.lake.find_table(target.identifier) is not None:
             yield _Caretaker(platform, target, wanted, pinned).all_tasks()
+    if not names:
+        for part in platform.broken_tables.values():
+            yield Upkeep(part.name, error=error_of(part))
 
 
 @dataclass(frozen=True)
@@ -132,10 +140,16 @@ def _targets(platform: Platform, names: Sequence[str]) -> Iterator[_Target]:
 
 
 def _pinned(platform: Platform) -> frozenset[int]:
-    """The snapshots that feature views were computed from: their rows can be told again."""
+    """The snapshots that feature views were computed from: their rows can be told again.
+
+    Of views that cannot be used, too: they will be again.
+    """
+    names = [view.identifier for view in platform.feature_tables.values()]
+    if platform.broken:
+        names = platform.lake.identifiers_in("features")
     found: set[int] = set()
-    for view in platform.feature_tables.values():
-        table = platform.lake.find_table(view.identifier)
+    for name in names:
+        table = platform.lake.find_table(name)
         sources = Position.of(table.properties).sources if table is not None else {}
         found.update(int(s.version) for s in sources.values() if s.version.isdigit())
     return frozenset(found)
@@ -152,6 +166,7 @@ class _Caretaker:
         """Does the tasks in their order."""
         does: dict[Task, Callable[[], object]] = {
             "retention": self._retention,
+            "purge": self._purge,
             "compact": self._compaction,
             "expire": self._expiry,
             "orphans": self._orphans,
@@ -180,6 +195,17 @@ class _Caretaker:
         return self._lake.table(self.target.identifier)
 
     @property
+    def _main(self) -> Table | None:
+        """For a quarantine, the table whose rows it holds, where there is one."""
+        if not self.target.is_quarantine or self.target.contracted is None:
+            return None
+        return self._lake.find_table(self.target.contracted.identifier)
+
+    @property
+    def _writing(self) -> Writing:
+        return Writing(self.platform.target_file_bytes, self.platform.engine)
+
+    @property
     def _in_use_since(self) -> datetime:
         # With force not even what the task itself puts aside is in use.
         return datetime.now(UTC) + (IN_USE if self.wanted.force else -IN_USE)
@@ -200,10 +226,15 @@ class _Caretaker:
         ]
         if not rules:
             return Retention()
-        settings = RetentionSettings(
-            self._in_use_since, self.platform.target_file_bytes, self.platform.engine
-        )
+        settings = RetentionSettings(self._in_use_since, self._writing)
         return delete_old_rows(self._lake, table, rules, settings, dry_run=self.wanted.dry_run)
+
+    def _purge(self) -> Purge:
+        main = self._main
+        if main is None:
+            return Purge()
+        dry_run = self.wanted.dry_run
+        return purge(self._lake, main, self._table, self._writing, dry_run=dry_run)
 
     def _compaction(self) -> Compaction:
         below = megabytes(self.target.config.compact_below) * 10**6
@@ -214,9 +245,9 @@ class _Caretaker:
 
     def _committed(self) -> frozenset[str] | None:
         """For a quarantine, the attempts whose rows count; None for other tables."""
-        if not self.target.is_quarantine or self.target.contracted is None:
+        if not self.target.is_quarantine:
             return None
-        main = self._lake.find_table(self.target.contracted.identifier)
+        main = self._main
         return frozenset(Position.of(main.properties).attempts) if main else frozenset()
 
     def _expiry(self) -> Expiry:

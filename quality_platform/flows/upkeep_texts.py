@@ -10,6 +10,7 @@ def told(upkeep: Upkeep) -> list[tuple[str, str]]:
     """The tasks that had something to do, with what they did."""
     found = [
         ("retention", _retention_text(upkeep)),
+        ("purge", _purge_text(upkeep)),
         ("compact", _compaction_text(upkeep)),
         ("expire", _expiry_text(upkeep)),
         ("orphans", _orphans_text(upkeep)),
@@ -31,6 +32,14 @@ def _retention_text(upkeep: Upkeep) -> str:
     if done.waiting:
         text += f"; {len(done.waiting)} snapshots in use are left for the next time"
     return text
+
+
+def _purge_text(upkeep: Upkeep) -> str:
+    done = upkeep.purge
+    if done is None or not done.rows:
+        return ""
+    files = f"{done.files_dropped} files dropped, {done.files_rewritten} rewritten"
+    return f"{done.rows:,} rows that count no more; {files}"
 
 
 def _compaction_text(upkeep: Upkeep) -> str:

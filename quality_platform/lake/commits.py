@@ -29,7 +29,7 @@ KIND = "quality-platform.kind"
 """Summary property of what was done to quarantined rows: `replay`, `release` or `discard`."""
 
 MAINTENANCE = "quality-platform.maintenance"
-"""Summary property of snapshots that upkeep made: `compaction` or `retention`."""
+"""Summary property of snapshots that upkeep made: `compaction`, `retention` or `purge`."""
 
 COMPACTED = "compacted"
 """What the names of data files begin with that hold the rows of several attempts."""
@@ -134,12 +134,21 @@ def append(
 ) -> Snapshot:
     """Adds the files to `main`; returns the snapshot.
 
+    Snapshots that upkeep made since `table` was loaded are no obstacle.
+
     Raises:
         ConcurrentLoadError: `main` has moved since `table` was loaded; nothing was committed.
     """
-    with translated(lake), table.transaction() as transaction:
-        _apply(transaction.update_snapshot(snapshot_properties=dict(summary)), table, files, ())
-    return _head(table)
+    while True:
+        seen = (table.metadata.current_snapshot_id, table.properties.get(PROPERTY))
+        try:
+            with translated(lake), table.transaction() as transaction:
+                update = transaction.update_snapshot(snapshot_properties=dict(summary))
+                _apply(update, table, files, ())
+            return _head(table)
+        except ConcurrentLoadError:
+            if not _only_maintained_since(lake, table, *seen):
+                raise
 
 
 def stage_on_branch(

@@ -15,6 +15,7 @@ from quality_platform.orchestration.keys import (
     table_key,
 )
 from quality_platform.orchestration.markdown import markdown_table
+from quality_platform.orchestration.pools import claimed, pool_of
 from quality_platform.orchestration.steps import Nobody, Step, Watcher
 
 if TYPE_CHECKING:
@@ -27,15 +28,19 @@ ROLLBACK = "rollback"
 def maintenance_assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition]:
     """The upkeep of every table and feature view with its quarantine, and of the history."""
     tables: list[ContractedTable] = [*platform.tables.values(), *platform.feature_tables.values()]
-    specs = [_spec(table.name, table.identifier, [table_key(table)]) for table in tables]
-    found = [
-        _asset(platform, watcher, spec, (table.name,))
-        for table, spec in zip(tables, specs, strict=True)
-    ]
+    found = [upkeep_asset(platform, table, watcher) for table in tables]
     history = _spec(HISTORY_UPKEEP, "the history of runs and checks", [])
     # Their names are those of the flow, which is imported when it runs.
     tables_of_history = ("history.runs", "history.check_results", "history.decisions")
     return [*found, _asset(platform, watcher, history, tables_of_history)]
+
+
+def upkeep_asset(
+    platform: Platform, table: ContractedTable, watcher: Watcher
+) -> dg.AssetsDefinition:
+    """The upkeep of one table or feature view with its quarantine."""
+    spec = _spec(table.name, table.identifier, [table_key(table)])
+    return _asset(platform, watcher, spec, (table.name,))
 
 
 def _spec(name: str, what: str, deps: list[dg.AssetKey]) -> dg.AssetSpec:
@@ -88,6 +93,7 @@ def _metadata(done: "Sequence[Upkeep]") -> dict[str, dg.MetadataValue]:
     history = [*expired, *(retention.history for retention in cut)]
     numbers = {
         "rows_deleted": sum(retention.rows for retention in cut),
+        "rows_purged": sum(u.purge.rows for u in done if u.purge),
         "files_before": sum(compaction.files_before for compaction in compacted),
         "files_after": sum(compaction.files_after for compaction in compacted),
         "snapshots_removed": sum(len(expiry.snapshots) for expiry in history),
@@ -118,9 +124,12 @@ def rollback_job(platform: Platform) -> dg.JobDefinition:
 
         step = Step(context, f"rollback.{config.table}", retries, Nobody())
         with step.translated_errors():
-            plan = plan_rollback(platform, config.table, config.to)
-            step.progress("rolling_back", f"rows {plan.now.rows:,} -> {plan.then.rows:,}")
-            roll_back(platform, plan, step.run_id)
+            # Before the pool: there is none for a name that leads nowhere.
+            pool = pool_of(platform.contracted(config.table).name)
+            with claimed(context, pool, step.progress):
+                plan = plan_rollback(platform, config.table, config.to)
+                step.progress("rolling_back", f"rows {plan.now.rows:,} -> {plan.then.rows:,}")
+                roll_back(platform, plan, step.run_id)
 
     @dg.job(
         name=ROLLBACK,

@@ -16,6 +16,7 @@ from quality_platform.lake import commits
 from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.data_files import RollingWriter
 from quality_platform.lake.maintenance.references import all_referred, comparable, stored_files
+from quality_platform.lake.maintenance.removal import Writing
 from quality_platform.lake.maintenance.retention import (
     Retention,
     RetentionRule,
@@ -67,8 +68,8 @@ def load(lake: Lake, rows: Sequence[tuple[int, Any]], kind: str = "zoned") -> Ta
     return table
 
 
-NOBODY_READS = RetentionSettings(datetime.now(UTC) + timedelta(days=1), 10**7)
-SOMEBODY_READS = RetentionSettings(datetime.now(UTC) - timedelta(hours=1), 10**7)
+NOBODY_READS = RetentionSettings(datetime.now(UTC) + timedelta(days=1), Writing(10**7))
+SOMEBODY_READS = RetentionSettings(datetime.now(UTC) - timedelta(hours=1), Writing(10**7))
 
 
 def cut(

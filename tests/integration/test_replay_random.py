@@ -146,7 +146,7 @@ class World:
         assert {name: getattr(outcome, name) for name in wanted} == wanted
 
     def compact(self, _: None) -> None:
-        list(maintain(self.platform, ["orders"], Wanted(("compact",), force=True)))
+        list(maintain(self.platform, ["orders"], Wanted(("purge", "compact"), force=True)))
 
     def back(self, steps: int) -> None:
         place = max(0, len(self.states) - 1 - steps)

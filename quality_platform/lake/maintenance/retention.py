@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,15 +15,11 @@ from pyiceberg.manifest import DataFile, ManifestFile
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.types import DateType, PrimitiveType
 
-from quality_platform.errors import ConcurrentLoadError, StorageError
-from quality_platform.lake import commits
 from quality_platform.lake.catalog import Lake, Table
-from quality_platform.lake.data_files import RollingWriter, StagedFile, delete_file
-from quality_platform.lake.layout import arrange, placement_of
 from quality_platform.lake.maintenance.expiry import Expiry, expire, seen_since
 from quality_platform.lake.maintenance.references import ManifestReader
-from quality_platform.lake.maintenance.rewriting import new_prefix, require_rows, rows_of_file
-from quality_platform.lake.query import EngineSettings
+from quality_platform.lake.maintenance.removal import FoundRows, Writing, remove_rows
+from quality_platform.lake.maintenance.rewriting import rows_of_file
 
 _DAY = 86_400 * 10**6
 _INSTANT = pa.timestamp("us")
@@ -75,8 +70,7 @@ class RetentionSettings:
     """
 
     in_use_since: datetime
-    target_bytes: int
-    engine: EngineSettings = field(default_factory=EngineSettings)
+    writing: Writing
 
 
 def delete_old_rows(
@@ -98,10 +92,11 @@ def delete_old_rows(
         AccountingError: the files written would not have had the right rows; nothing was done.
     """
     finder = _OldRows(table, tuple(rules))
-    found = _Found.of(finder, ManifestReader(table).data_files(table.current_snapshot()))
+    live = ManifestReader(table).data_files(table.current_snapshot())
+    found = FoundRows.of(finder, (entry.file for entry in live))
     snapshot_id = None
     if found.rows and not dry_run:
-        snapshot_id = _rewrite(lake, table, finder, found, settings)
+        snapshot_id = remove_rows(lake, table, finder, found, settings.writing, "retention")
         table = lake.table(".".join(table.name()))
         finder = _OldRows(table, tuple(rules), finder.counts)
     in_use = seen_since(table, settings.in_use_since)
@@ -182,80 +177,6 @@ def _microseconds(column: pa.Array[Any]) -> pa.Array[Any]:
     if pa.types.is_date(column.type):
         column = column.cast(_INSTANT)
     return column.cast(pa.int64())
-
-
-@dataclass(frozen=True)
-class _Found:
-    dropped: tuple[DataFile, ...]
-    rewritten: tuple[DataFile, ...]
-    rows: int
-
-    @classmethod
-    def of(cls, finder: _OldRows, files: Sequence[Any]) -> _Found:
-        counts = [(live.file, finder.of(live.file)) for live in files]
-        return cls(
-            tuple(file for file, old in counts if old and old == file.record_count),
-            tuple(file for file, old in counts if 0 < old < file.record_count),
-            sum(old for _, old in counts),
-        )
-
-
-def _rewrite(
-    lake: Lake, table: Table, finder: _OldRows, found: _Found, settings: RetentionSettings
-) -> int:
-    added: list[StagedFile] = []
-    try:
-        for file in found.rewritten:
-            added += _without_old(table, finder, file, settings)
-        kept = sum(file.record_count - finder.of(file) for file in found.rewritten)
-        require_rows(kept, added, "retention")
-    except BaseException:
-        _discard(table, added)
-        raise
-    summary = {
-        commits.MAINTENANCE: "retention",
-        "quality-platform.rows-deleted": str(found.rows),
-    }
-    try:
-        gone = [*found.dropped, *found.rewritten]
-        return int(commits.swap(lake, table, gone, added, summary).snapshot_id)
-    except ConcurrentLoadError:
-        _discard(table, added)
-        raise
-
-
-def _without_old(
-    table: Table, finder: _OldRows, file: DataFile, settings: RetentionSettings
-) -> Sequence[StagedFile]:
-    placement = placement_of(table, file)
-    prefix = _prefix_beside(file)
-    writer = RollingWriter(table, prefix, settings.target_bytes, placement=placement)
-    try:
-        for batch in rows_of_file(table, file):
-            writer.write(batch.filter(pc.invert(finder.mask(batch))))
-        staged = writer.close()
-    except BaseException:
-        writer.discard()
-        raise
-    if placement is not None:
-        return staged
-    return arrange(table, staged, settings.engine, _prefix_beside(file), settings.target_bytes)
-
-
-def _prefix_beside(file: DataFile) -> str:
-    """A name that tells the same attempt, where the file's name tells one."""
-    if commits.is_compacted(file.file_path):
-        return new_prefix()
-    name = file.file_path.rpartition("/")[2]
-    first = "-".join(name.removesuffix(".parquet").split("-")[:2])
-    return new_prefix(f"{first}-kept")
-
-
-def _discard(table: Table, staged: Sequence[StagedFile]) -> None:
-    for file in staged:
-        # What cannot be deleted stays unseen, and is swept later.
-        with suppress(StorageError):
-            delete_file(table, file)
 
 
 def _holding(table: Table, finder: _OldRows) -> list[Snapshot]:
