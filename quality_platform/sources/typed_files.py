@@ -25,7 +25,11 @@ from quality_platform.errors import (
     SourceError,
 )
 from quality_platform.sources.files import open_version
-from quality_platform.sources.int96_times import exact_batches, int96_columns
+from quality_platform.sources.int96_times import (
+    InexactTimesError,
+    exact_batches,
+    int96_columns,
+)
 from quality_platform.sources.plain_columns import plain_batch, plain_schema
 from quality_platform.sources.protocol import SourceBatch, SourceFile
 from quality_platform.sources.raw_rows import json_rows
@@ -123,6 +127,14 @@ class TypedFile:
             yield
         except pa.ArrowMemoryError:
             raise
+        except InexactTimesError as error:
+            raise MalformedSourceError(
+                f"the column {str(error)!r} has timestamps of 96 bits that cannot be read exactly",
+                location=Location(self.file.path),
+                received="nanoseconds, beside times before 1678 or after 2261",
+                allowed="within objects and arrays: either nanoseconds or such times",
+                action="write the column with INT64 timestamps in microseconds",
+            ) from None
         except (pa.ArrowException, UnicodeDecodeError) as error:
             self._refuse("the file is damaged or cut short", _first_line(error))
         except OSError as error:

@@ -12,8 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from quality_platform.errors import (
     HeaderError,
@@ -264,63 +262,6 @@ def test_damage_anywhere_never_ends_the_process_or_loses_rows(tmp_path: Path, na
     refused = subprocess.check_output([sys.executable, "-c", DAMAGED, str(path)])
 
     assert 0 < int(refused) < 150
-
-
-TIMES = [
-    datetime(2024, 5, 31, 12, 0, 0, 123456),
-    datetime(1, 1, 1),
-    datetime(9999, 12, 31, 23, 59, 59, 999999),
-    datetime(1969, 12, 31, 23, 59, 59, 999999),
-    None,
-]
-
-
-def int96_file(path: Path, column: pa.Array[Any]) -> Path:
-    return write(path, pa.table({"a": column, "b": range(len(column))}), store_schema=False,
-                 use_deprecated_int96_timestamps=True)  # fmt: skip
-
-
-def test_times_of_96_bits_are_exact_beyond_what_nanoseconds_hold(tmp_path: Path) -> None:
-    path = int96_file(tmp_path / "a.parquet", pa.array(TIMES[:1] + TIMES[3:], pa.timestamp("us")))
-
-    assert [row["a"] for row in rows_of(path, "b", "a")] == TIMES[:1] + TIMES[3:]
-
-
-def test_digits_of_times_of_96_bits_that_microseconds_do_not_hold_are_never_dropped(
-    tmp_path: Path,
-) -> None:
-    nanos = pa.array([1_717_156_800_123_456_789, 1000, None, -1], pa.timestamp("ns"))
-    path = int96_file(tmp_path / "a.parquet", nanos)
-
-    (batch,) = opened(path).batches(["a", "b"])
-    rows, bad = fit(batch.columns.select(["a"]), pa.schema([("a", pa.timestamp("us"))]))
-
-    assert batch.columns.column("a").to_pylist() == [
-        "2024-05-31 12:00:00.123456789",
-        "1970-01-01 00:00:00.000001",
-        None,
-        "1969-12-31 23:59:59.999999999",
-    ]
-    assert [cell.row for cell in bad] == [0, 3]
-    assert rows.column(0).to_pylist()[1] == datetime(1970, 1, 1, 0, 0, 0, 1)
-
-
-@settings(max_examples=50, deadline=None)
-@given(nanos=st.lists(st.one_of(st.none(), st.integers(-(2**62), 2**62)), min_size=1, max_size=8))
-def test_any_time_of_96_bits_is_exact_or_held_back(
-    tmp_path_factory: pytest.TempPathFactory, nanos: list[int | None]
-) -> None:
-    folder = tmp_path_factory.mktemp("int96")
-    path = int96_file(folder / "a.parquet", pa.array(nanos, pa.timestamp("ns")))
-
-    (batch,) = opened(path).batches(["a", "b"])
-    rows, bad = fit(batch.columns.select(["a"]), pa.schema([("a", pa.timestamp("us"))]))
-
-    found = rows.column(0).cast(pa.int64()).to_pylist()
-    held = {cell.row for cell in bad}
-    for n, (nano, micro) in enumerate(zip(nanos, found, strict=True)):
-        assert (n in held) == (nano is not None and nano % 1000 != 0)
-        assert n in held or micro == (None if nano is None else nano // 1000)
 
 
 @pytest.mark.parametrize(
