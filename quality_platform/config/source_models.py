@@ -59,6 +59,9 @@ class ConnectionConfig(Model):
     rate_limit: RateLimitConfig | None = None
     """How often it may be asked: each connection that is made and each query is a request. As often
     as needed where left out."""
+    max_concurrent_loads: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many tables may be read from it at the same time, by all runs in Dagster together
+    ([concurrency](scheduling.md#concurrency)). As many as there are where left out."""
 
 
 class SourceConfig(Model):
@@ -239,6 +242,10 @@ class SqlSourceConfig(DatabaseSourceConfig):
 
     type: Literal["sql"]
     """`sql`."""
+    single_writer: bool = False
+    """Only one transaction writes at a time, and so none commits a row after others with a greater
+    cursor. Without it a cursor needs `merge` with a `lookback`, or a `lag`; of SQLite it is known.
+    """
 
 
 class IcebergSourceConfig(SourceConfig):

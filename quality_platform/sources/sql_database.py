@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from quality_platform.config.base_models import seconds
+from quality_platform.config.load_models import IncrementalConfig
 from quality_platform.config.source_models import ConnectionConfig, SqlSourceConfig
 from quality_platform.contracts.schemas import DEFAULT_ZONE
-from quality_platform.errors import HeaderError
+from quality_platform.errors import HeaderError, RunnerFileError
 from quality_platform.sources.adbc_session import PREFIX, adbc_session
 from quality_platform.sources.incremental import (
     CursorRange,
@@ -21,6 +23,7 @@ from quality_platform.sources.incremental import (
     cursor_field,
     cursor_name,
     cursor_range,
+    lookback_amount,
     never_read,
     parsed,
 )
@@ -38,6 +41,7 @@ from quality_platform.sources.sql_errors import DatabasePlace
 
 WHOLE = "table"
 """The name of the position's entry for what is read as a whole."""
+_ADBC_SQLITE = "adbc_driver_sqlite"
 _UTC = ("UTC", "Etc/UTC", "Etc/Zulu", "Zulu")
 
 
@@ -81,6 +85,8 @@ class SqlSource:
             SourceError: the source cannot be read, or its columns do not fit the contract.
         """
         incremental = self.context.load.incremental
+        if incremental is not None and wanted.backfill is None:
+            self._require_safe_end(incremental)
         now = datetime.now(UTC)
         with self._session() as session:
             self._missing(session)
@@ -92,6 +98,30 @@ class SqlSource:
         if found is None:
             return ()
         return (Part(cursor_name(incremental), found.version, partial(self._batches, found)),)
+
+    def _require_safe_end(self, incremental: IncrementalConfig) -> None:
+        """Refuses a cursor behind which rows could be committed late, and never be read.
+
+        Raises:
+            RunnerFileError: the database may have several writers, and nothing waits for them.
+        """
+        looks_back = self.context.load.mode == "merge" and lookback_amount(incremental.lookback)
+        if looks_back or seconds(incremental.lag) or self._has_one_writer:
+            return
+        raise RunnerFileError(
+            "rows could be lost: a transaction that commits late can bring a lower cursor, and "
+            "which ones are still running is not known of this database",
+            location=self.context.location("load", "incremental"),
+            field=f"tables.{self.context.table}.load.incremental",
+            action="use load.mode: merge with a `lookback`, or for times a `lag`; where only one "
+            "transaction writes at a time, say `single_writer: true` in the source",
+        )
+
+    @property
+    def _has_one_writer(self) -> bool:
+        scheme = self.connection.url.get_secret_value().partition(":")[0]
+        is_sqlite = scheme.partition("+")[0] == "sqlite" or scheme == f"{PREFIX}{_ADBC_SQLITE}"
+        return self.config.single_writer or is_sqlite
 
     def _session(self) -> AbstractContextManager[Session]:
         if self.connection.url.get_secret_value().startswith(PREFIX):

@@ -156,11 +156,42 @@ def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_servers_are_read_through_sqlalchemy(project: Project, server_url: str):
     load = {"mode": "append", "incremental": {"cursor": "id"}}
-    platform = loading(project, server_url, load, table="generic_orders").open()
+    source = {"table": "generic_orders", "single_writer": True}
+    platform = loading(project, server_url, load, **source).open()
     assert load_table(platform, "orders", "run-1").rows_published == 3000
     rows = sorted(rows_of_table(platform, "shop.orders"), key=lambda row: row["id"])
     assert [row["price"] for row in rows] == [Decimal(n) / 100 for n in range(3000)]
     assert load_table(platform, "orders", "run-2").state == "nothing_new"
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        {"mode": "append", "incremental": {"cursor": "id"}},
+        {"mode": "append", "incremental": {"cursor": "at"}},
+        {"mode": "merge", "incremental": {"cursor": "id"}},
+    ],
+    ids=["append by id", "append by time", "merge without lookback"],
+)
+@pytest.mark.parametrize("url", ["postgresql+psycopg2://h/d", "adbc+adbc_driver_postgresql:x"])
+def test_a_cursor_that_late_commits_could_pass_by_is_refused(
+    project: Project, load: dict[str, Any], url: str
+):
+    platform = loading(project, url, load).open()
+    with pytest.raises(RunnerFileError, match="commits late") as caught:
+        load_table(platform, "orders", "run-1")
+    (problem,) = caught.value.problems
+    assert problem.field == "tables.orders.load.incremental"
+    assert "runner.yaml" in str(problem.location)
+    assert "single_writer: true" in problem.action
+
+
+def test_a_cursor_that_looks_back_is_followed(project: Project, server_url: str):
+    load = {"mode": "merge", "incremental": {"cursor": "id", "lookback": 10}}
+    platform = loading(project, server_url, load, table="generic_orders").open()
+    assert load_table(platform, "orders", "run-1").rows_published == 3000
+    again = load_table(platform, "orders", "run-2")
+    assert (again.rows_read, again.rows_published) == (10, 0)
 
 
 def failure(project: Project, url: str, **source: Any) -> QualityPlatformError:

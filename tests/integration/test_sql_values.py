@@ -219,7 +219,7 @@ def test_a_server_is_read_through_its_adbc_driver(project: Project, postgres: sa
     }
     load = {"mode": "append", "incremental": {"cursor": "id"}}
     query = "SELECT id, at, n::text AS n, t FROM things"
-    platform = reading(project, adbc, columns, load=load, query=query)
+    platform = reading(project, adbc, columns, load=load, query=query, single_writer=True)
     assert load_table(platform, "things", "run-1").rows_published == 3000
     assert load_table(platform, "things", "run-2").state == "nothing_new"
     rows = {row["id"]: row for row in rows_of_table(platform, "shop.things")}
@@ -227,7 +227,8 @@ def test_a_server_is_read_through_its_adbc_driver(project: Project, postgres: sa
     assert rows[1]["at"].isoformat() == "2023-12-31T22:00:00+00:00"
     made(postgres, "INSERT INTO things VALUES (3001, 'infinity', NULL, NULL)")
     assert load_table(platform, "things", "run-3").rows_quarantined == 1
-    wrong = reading(project, adbc.replace("tester:", "tester:wr0ng"), columns, load=load)
+    url = adbc.replace("tester:", "tester:wr0ng")
+    wrong = reading(project, url, columns, load=load, query=query, single_writer=True)
     with pytest.raises(SourceAccessError) as caught:
         load_table(wrong, "things", "run-4")
     assert "wr0ng" not in str(caught.value)
@@ -255,7 +256,7 @@ def test_what_a_server_refuses_is_told_by_its_kind(project: Project, postgres: s
     assert found.transient
     value = "SELECT CAST('s3cr3t' || id AS int) AS id FROM things"
     load = {"mode": "append", "incremental": {"cursor": "id"}}
-    assert not failure(url, query=value, load=load).transient
+    assert not failure(url, query=value, load=load, single_writer=True).transient
     assert isinstance(failure(url, table="a.b.things"), RunnerFileError)
     made(
         postgres,
@@ -322,7 +323,7 @@ def test_times_without_a_zone_are_followed_where_the_contract_says_that_they_are
         "CREATE TABLE things (id int, at datetime(6))",
         "INSERT INTO things VALUES (1, '2024-01-01 00:00:00'), (2, '2024-01-02 00:00:00.000001')",
     )
-    load = {"mode": "append", "incremental": {"cursor": "at"}}
+    load = {"mode": "append", "incremental": {"cursor": "at", "lag": "1h"}}
     columns = {"id": key(integer()), "at": ZONED}
     with pytest.raises(HeaderError, match="without a zone"):
         load_table(reading(project, maria_url, columns, load=load), "things", "run-1")
@@ -339,5 +340,7 @@ def test_texts_are_not_followed_where_the_order_is_the_servers(
 ):
     mariadb.run("CREATE TABLE things (name varchar(5))")
     load = {"mode": "append", "incremental": {"cursor": "name"}}
+    source = {"table": "things", "single_writer": True}
+    platform = reading(project, maria_url, {"name": key(text())}, load=load, **source)
     with pytest.raises(HeaderError, match="an order of its own"):
-        load_table(reading(project, maria_url, {"name": key(text())}, load=load), "things", "run-1")
+        load_table(platform, "things", "run-1")
