@@ -162,6 +162,16 @@ _OWN = {
 }
 """Names that sqlglot does not know in every dialect, in lower case."""
 
+_SERIALS = {
+    "smallserial": "SMALLSERIAL",
+    "serial2": "SMALLSERIAL",
+    "serial": "SERIAL",
+    "serial4": "SERIAL",
+    "bigserial": "BIGSERIAL",
+    "serial8": "BIGSERIAL",
+}
+"""PostgreSQL's counters; sqlglot knows some of them, and those in few dialects."""
+
 _WIDE_FLOAT = {"bigquery", "oracle", "teradata", "tsql"}
 """Where FLOAT has eight bytes."""
 _WIDE_INT = {"bigquery", "oracle", "snowflake"}
@@ -224,6 +234,10 @@ def _parsed(text: str, name: str, dialect: str) -> PhysicalType | None:
         return _decimal((), dialect) if own == "decimal" else PhysicalType(own)
     if _FIXED.match(name):
         return PhysicalType("binary")
+    if name == "serial" and dialect == "mysql":
+        return _of_word("UBIGINT", (), dialect)
+    if counter := _SERIALS.get(name):
+        return _of_word(counter, (), dialect)
     if name == "int8" and dialect != "clickhouse":
         # Eight bytes in PostgreSQL, MySQL and DuckDB; sqlglot takes it for eight bits.
         name = text = "bigint"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from quality_platform.checks.derive import check_specs
 from quality_platform.checks.hints import format_hints
+from quality_platform.checks.nested import places
 from quality_platform.checks.sla_rules import sla_problems
 from quality_platform.checks.specs import (
     CheckSpec,
@@ -23,7 +24,8 @@ from quality_platform.checks.specs import (
 )
 from quality_platform.contracts.column_types import untold
 from quality_platform.contracts.loading import load_contract
-from quality_platform.contracts.models import SchemaObject
+from quality_platform.contracts.models import Contract, SchemaObject
+from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Problem, QualityPlatformError
 from quality_platform.flows.table_schemas import table_problems
 
@@ -50,8 +52,9 @@ def lint_contract(path: Path, *, engines: bool = False) -> LintReport:
     except QualityPlatformError as error:
         return LintReport(path, 0, 0, tuple(error.problems))
     checks = 0
-    problems = sla_problems(contract)
-    hints = [*contract.hints]
+    problems: list[Problem] = []
+    # As with columns without a type: the contract may be of no table, and a load refuses it.
+    hints = [*contract.hints, *sla_problems(contract), *key_hints(contract)]
     for obj in contract.objects:
         hints += format_hints(obj)
         try:
@@ -71,6 +74,26 @@ def lint_contract(path: Path, *, engines: bool = False) -> LintReport:
         if engines:
             problems += engine_problems(runnable)
     return LintReport(path, len(contract.objects), checks, tuple(problems), tuple(hints))
+
+
+def key_hints(contract: Contract) -> list[Problem]:
+    """Foreign keys to columns that the contract's own objects do not have.
+
+    A load refuses them, too; foreign keys to tables of other contracts are for the runner to judge.
+    """
+    columns = {obj.name: [place.path for place in places(obj)] for obj in contract.objects}
+    return [
+        Problem(
+            f"the foreign key refers to the column {key!r}, which {link.to_object} does not have",
+            link.location,
+            allowed=", ".join(columns[link.to_object]),
+            action=did_you_mean(key, columns[link.to_object]),
+        )
+        for obj in contract.objects
+        for link in obj.relationships
+        for key in link.to_columns
+        if key not in columns.get(link.to_object, [key])
+    ]
 
 
 def rule_problems(specs: Sequence[CheckSpec], obj: SchemaObject) -> list[Problem]:

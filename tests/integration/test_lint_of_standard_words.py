@@ -142,3 +142,30 @@ def test_every_type_of_the_lake_can_be_tried(tmp_path: Path):
 
 def _in(dialect: str) -> str:
     return f"customProperties: [{{property: dialect, value: {dialect}}}]"
+
+
+def test_service_levels_of_what_the_contract_does_not_describe_are_a_hint(tmp_path: Path):
+    told = "slaProperties:\n- {property: latency, value: 4, unit: d, element: tab.made}\n"
+    report = linted(tmp_path, f"{TABLE}  - {{name: made, logicalType: date}}\n{told}")
+    assert report.problems == ()
+    (hint,) = report.hints
+    assert (hint.field, hint.allowed) == ("element", "t.COLUMN")
+
+
+def test_foreign_keys_to_what_the_contract_does_not_describe_are_hints(tmp_path: Path):
+    parts = [
+        f"{TABLE}  - {{name: shop, logicalType: integer, relationships: [{{to: shops.number}}]}}",
+        "  - {name: town, logicalType: string, relationships: [{to: shops.place.town}]}",
+        "  - {name: area, logicalType: string, relationships: [{to: areas.id}]}",
+        "- name: shops",
+        "  properties:",
+        "  - {name: numbers, logicalType: integer}",
+        "  - name: place",
+        "    logicalType: object",
+        "    properties: [{name: town, logicalType: string}]",
+    ]
+    report = linted(tmp_path, "\n".join(parts) + "\n")
+    assert report.problems == ()
+    (hint,) = report.hints
+    assert "'number', which shops does not have" in hint.message
+    assert hint.action == "did you mean 'numbers'?"
