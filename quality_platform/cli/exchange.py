@@ -64,10 +64,17 @@ def import_contract(
     force: ForceOption = False,
     strict: LossOption = False,
 ) -> None:
-    """Make an ODCS contract of a file or table of another format; what is lost is listed."""
+    """Make an ODCS contract of a file or table of another format; what is lost is listed.
+
+    Of a runner file or job of Dativo it makes a runner.yaml and contracts, in the folder --output.
+    """
+    format_name = known_format(format_name, IMPORTED)
+    if format_name == "dativo" and _is_runner(Path(source)):
+        _migrate(Path(source), output, force=force, strict=strict)
+        return
     refuse_existing(output, force=force)
     wanted = _Wanted(source, object_name, dialect, url, runner)
-    found = _imported(known_format(format_name, IMPORTED), wanted)
+    found = _imported(format_name, wanted)
     text = _checked(found, contract_id)
     write_text(text, output)
     _end(found.losses, strict=strict)
@@ -87,6 +94,31 @@ def export_contract(
     loaded = load_contract(contract)
     found = _exported(known_format(format_name, EXPORTED), loaded, object_name, dialect)
     write_text(found.text, output)
+    _end(found.losses, strict=strict)
+
+
+def _is_runner(path: Path) -> bool:
+    from quality_platform.config.dativo.translation import is_dativo
+    from quality_platform.documents.yaml_documents import load_yaml
+
+    return is_dativo(load_yaml(path).data)
+
+
+def _migrate(path: Path, folder: Path | None, *, force: bool, strict: bool) -> None:
+    from quality_platform.config.environment import environment
+    from quality_platform.exchange.importers.dativo_runner import migrate_dativo
+
+    if folder is None:
+        raise ConfigurationError(
+            "the folder to write to is missing", field="--output", action="name a new folder"
+        )
+    found = migrate_dativo(path.absolute(), folder.absolute(), environment())
+    for name in found.files:
+        refuse_existing(folder / name, force=force)
+    for name, text in found.files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(text, target)
     _end(found.losses, strict=strict)
 
 

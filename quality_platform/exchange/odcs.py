@@ -194,6 +194,12 @@ def document(name: str, tables: Sequence[TableDraft], losses: list[Loss], **more
     return Imported(_ordered(contract, _CONTRACT_KEYS), tuple(losses))
 
 
+def in_order(contract: Mapping[str, Any]) -> dict[str, Any]:
+    """A contract's document in the key order of the standard, without what is empty."""
+    tables = [_element(table) for table in contract["schema"]]
+    return _ordered({**contract, "schema": tables}, _CONTRACT_KEYS)
+
+
 def dumped(contract: Mapping[str, Any]) -> str:
     """The document as YAML in block style."""
     return yaml.dump(dict(contract), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

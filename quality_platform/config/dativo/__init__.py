@@ -1,0 +1,1 @@
+"""The runner.yaml and job files of Dativo, read as our own."""
