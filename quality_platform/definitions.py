@@ -2,11 +2,15 @@
 
 import dagster as dg
 
+from quality_platform.documents.yaml_documents import no_garbage_collection
 from quality_platform.flows.platform import open_platform
 from quality_platform.orchestration.build import build_definitions
+from quality_platform.telemetry.log_lines import configure_logs
 
 
 @dg.definitions
 def platform() -> dg.Definitions:
     """Everything that runner.yaml says."""
-    return build_definitions(open_platform())
+    configure_logs()
+    with no_garbage_collection():
+        return build_definitions(open_platform())

@@ -20,6 +20,7 @@ from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
 from quality_platform.quarantine.columns import BROKEN_RULES
 
 if TYPE_CHECKING:
+    from quality_platform.config.broken import BrokenPart
     from quality_platform.flows.check_data import CheckReport
     from quality_platform.flows.contracted_tables import ContractedTable
     from quality_platform.flows.run_platform import StepOutcome
@@ -32,6 +33,13 @@ def print_error(console: Console, error: QualityPlatformError) -> None:
     """Prints every problem of an error."""
     for problem in error.problems:
         console.print(f"[bold red]{error.code}[/bold red] {escape(str(problem))}", soft_wrap=True)
+
+
+def print_broken(console: Console, broken: Iterable[BrokenPart]) -> None:
+    """Prints the parts of runner.yaml that cannot be used, each with its problems."""
+    for part in broken:
+        console.print(f"[red]✗[/red] {part.noun} {escape(part.name)} is broken:", soft_wrap=True)
+        print_error(console, part.error)
 
 
 def print_step(console: Console, step: StepOutcome) -> None:
@@ -274,9 +282,12 @@ def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:
             f"{status.rows:,}",
             f"{status.quarantined:,}",
             status.published_at.strftime("%Y-%m-%d %H:%M") if status.published_at else "never",
-            _run_text(status.latest_run),
+            "[red]broken[/red]" if status.broken else _run_text(status.latest_run),
         )
     console.print(table)
+    for status in statuses:
+        if status.broken:
+            console.print(f"[red]broken[/red] {escape(status.broken)}", soft_wrap=True)
     for status in statuses:
         for branch in status.blocked_branches:
             console.print(

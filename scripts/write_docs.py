@@ -1,12 +1,14 @@
-"""Writes the generated parts of docs/: configuration, error codes, what examples print."""
+"""Writes the generated parts of docs/: configuration, its schema, error codes, examples' output."""
 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from quality_platform import errors
+from quality_platform.config.editor_schema import runner_schema
 from quality_platform.config.reference import configuration_reference
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -47,6 +49,8 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "configuration.md": configuration_reference(),
         DOCS / "errors.md": error_codes(),
+        DOCS / "runner.schema.json": json.dumps(runner_schema(), indent=2, ensure_ascii=False)
+        + "\n",
     }
 
 

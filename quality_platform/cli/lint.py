@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from quality_platform.cli.options import ERROR, RunnerOption
 from quality_platform.errors import Problem
+from quality_platform.terminal import print_broken
 
 
 def lint(
@@ -63,8 +64,9 @@ def _lint_platform(console: Console, runner: Path | None, *, engines: bool) -> b
     from quality_platform.flows.platform import open_platform
 
     platform = open_platform(runner)
+    print_broken(Console(stderr=True), platform.broken)
     problems: list[Problem] = []
-    hints: dict[Problem, None] = {}
+    hints: dict[Problem, None] = dict.fromkeys(platform.runner.hints)
     contracted = [*platform.tables.values(), *platform.feature_tables.values()]
     for table in contracted:
         problems += rule_problems(table.checks, table.object)
@@ -72,13 +74,14 @@ def _lint_platform(console: Console, runner: Path | None, *, engines: bool) -> b
         hints |= dict.fromkeys(table.contract.hints)
     _print_problems(console, problems, list(hints))
     checks = sum(len(table.all_checks) for table in contracted)
-    if not problems:
-        console.print(
-            f"[green]✓[/green] {platform.runner.document.path.name}: "
-            f"{len(platform.tables)} tables, {len(platform.feature_tables)} feature views, "
-            f"{checks} checks, no problems"
-        )
-    return not problems
+    if problems or platform.broken:
+        return False
+    console.print(
+        f"[green]✓[/green] {platform.runner.document.path.name}: "
+        f"{len(platform.tables)} tables, {len(platform.feature_tables)} feature views, "
+        f"{checks} checks, no problems"
+    )
+    return True
 
 
 def _print_problems(

@@ -61,24 +61,32 @@ def expanded(
         EnvironmentVariableError: a variable has neither a value nor a default; all are listed.
         RunnerFileError: a reference to a secret is written wrongly; all are listed.
     """
-    expansion = _Expansion(document, variables, secrets or SecretBinding())
+    expansion = Expansion(document, variables, secrets or SecretBinding())
     data = expansion.value(document.data, ())
     if expansion.unset:
-        raise EnvironmentVariableError.of(expansion.unset)
+        raise EnvironmentVariableError.of(problem for _, problem in expansion.unset)
     if expansion.broken:
-        raise RunnerFileError.of(expansion.broken)
+        raise RunnerFileError.of(problem for _, problem in expansion.broken)
     return data
 
 
 @dataclass(frozen=True)
-class _Expansion:
-    """One document on its way; `unset` and `broken` collect what is wrong in it."""
+class Expansion:
+    """One document on its way to its data, with every `${VAR}` replaced.
+
+    Attributes:
+        document: The document.
+        variables: What `${VAR}` stand for.
+        secrets: What takes note of the references to secrets.
+        unset: The variables without a value that were met so far, each with its path.
+        broken: The references to secrets that are written wrongly, each with its path.
+    """
 
     document: YamlDocument
     variables: Mapping[str, str]
     secrets: SecretBinding
-    unset: list[Problem] = field(default_factory=list)
-    broken: list[Problem] = field(default_factory=list)
+    unset: list[tuple[PathInDocument, Problem]] = field(default_factory=list)
+    broken: list[tuple[PathInDocument, Problem]] = field(default_factory=list)
 
     def value(self, value: Any, path: PathInDocument) -> Any:
         """A value of the document and all within it."""
@@ -108,25 +116,23 @@ class _Expansion:
                 SecretReference(match["secret"], match["key"] or "", is_quoted, place, keys)
             )
         if match["broken"]:
-            self.broken.append(
-                Problem(
-                    message="not a reference to a secret",
-                    location=place,
-                    field=keys,
-                    received=match["broken"],
-                    allowed="${secret:NAME}, ${secret:NAME#FIELD}, each with |url before the brace",
-                )
+            problem = Problem(
+                message="not a reference to a secret",
+                location=place,
+                field=keys,
+                received=match["broken"],
+                allowed="${secret:NAME}, ${secret:NAME#FIELD}, each with |url before the brace",
             )
+            self.broken.append((path, problem))
             return ""
         found = self.variables.get(match["name"]) or match["default"]
         if found is None:
-            self.unset.append(
-                Problem(
-                    message=f"the environment variable {match['name']} is not set",
-                    location=place,
-                    field=keys,
-                    received=match[0],
-                    action=f"set {match['name']}, or give a default: ${{{match['name']}:-...}}",
-                )
+            problem = Problem(
+                message=f"the environment variable {match['name']} is not set",
+                location=place,
+                field=keys,
+                received=match[0],
+                action=f"set {match['name']}, or give a default: ${{{match['name']}:-...}}",
             )
+            self.unset.append((path, problem))
         return found or ""

@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from quality_platform.config.environment import expanded
+from quality_platform.config.broken import (
+    BrokenPart,
+    Fault,
+    broken_parts,
+    raise_first,
+    raise_if_of_all,
+)
+from quality_platform.config.dativo.translation import is_dativo, translated
+from quality_platform.config.dependents import (
+    config_without,
+    dependents,
+    lost_names,
+    part_finder,
+    without,
+    written,
+)
+from quality_platform.config.environment import Expansion
+from quality_platform.config.includes import merged_document
 from quality_platform.config.models import RunnerConfig, model_defaults
 from quality_platform.config.references import received_text, reference_problems, value_at
 from quality_platform.config.secret_text import ConfiguredSecret, SecretBinding
 from quality_platform.config.source_models import BUILT_IN
 from quality_platform.config.source_plugins import plugins, type_of
 from quality_platform.documents.suggestions import did_you_mean
-from quality_platform.documents.yaml_documents import YamlDocument, load_yaml
-from quality_platform.errors import Location, Problem, RunnerFileError
+from quality_platform.documents.yaml_documents import YamlDocument
+from quality_platform.errors import (
+    EnvironmentVariableError,
+    Location,
+    Problem,
+    RunnerFileError,
+)
 
 
 @dataclass(frozen=True)
 class RunnerFile:
     """A loaded runner.yaml: the models, and where each of their values stands in the file.
 
-    `secrets` is what its `${secret:NAME}` ask once it is bound to a reader.
+    `secrets` is what its `${secret:NAME}` ask once it is bound to a reader. `broken` are the parts
+    that cannot be used: they are not in `config`. `hints` tell what is written and has no effect.
     """
 
     config: RunnerConfig
     # As written, with what people may have written in the place of a ${VAR}.
     document: YamlDocument = field(repr=False)
     secrets: SecretBinding = field(default_factory=SecretBinding, compare=False, repr=False)
+    broken: tuple[BrokenPart, ...] = ()
+    hints: tuple[Problem, ...] = ()
 
     def location(self, *path: str | int) -> Location:
         """Where a value stands, by keys and indexes from the root."""
@@ -41,6 +66,14 @@ class RunnerFile:
         """A path of the file as an absolute path: relative ones start at the file's folder."""
         return self.document.path.parent / path
 
+    def resolver(self, section: str, name: str) -> Callable[[str | Path], Path]:
+        """As `resolve`, for the paths in one entry: they start at the folder of the entry's file.
+
+        That is another than runner.yaml's own where the entry is included.
+        """
+        folder = Path(self.location(section, name).file).parent
+        return lambda path: folder / path
+
 
 def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
     """Loads runner.yaml; `variables` are what `${VAR}` refers to. No secret is asked for.
@@ -49,22 +82,104 @@ def load_runner(path: Path, variables: Mapping[str, str]) -> RunnerFile:
         RunnerFileError: it cannot be used; every problem is listed with its line.
         EnvironmentVariableError: a `${VAR}` has neither a value nor a default.
     """
-    document = load_yaml(path)
-    if not isinstance(document.data, dict):
-        raise RunnerFileError(
-            "the file must be a mapping with the key `tables`", location=document.location()
-        )
+    file, faults = _read(path, variables)
+    raise_first(faults)
+    return file
+
+
+def read_runner(
+    path: Path, variables: Mapping[str, str], more: Sequence[YamlDocument] = ()
+) -> RunnerFile:
+    """As `load_runner`, but parts that cannot be used stand in `broken`, and all others can.
+
+    `more` are documents that are read as if they were included.
+
+    Raises:
+        RunnerFileError: something is wrong that concerns everything.
+        EnvironmentVariableError: a `${VAR}` of no part has neither a value nor a default.
+    """
+    return _read(path, variables, more)[0]
+
+
+def without_parts(file: RunnerFile, faults: Sequence[Fault]) -> RunnerFile:
+    """The file without the parts that turned out to be broken, and without what needs those."""
+    known = {fault.part for fault in faults}
+    found = [*faults]
+    config = config_without(file.config, faults)
+    broken = {*known, *((part.section, part.name) for part in file.broken)}
+    while more := dependents(config, file.document, broken):
+        found += more
+        broken |= {fault.part for fault in more}
+        config = config_without(config, more)
+    parts = broken_parts(found, written(file.config, found))
+    return replace(file, config=config, broken=(*file.broken, *parts))
+
+
+def _read(
+    path: Path, variables: Mapping[str, str], beside: Sequence[YamlDocument] = ()
+) -> tuple[RunnerFile, list[Fault]]:
+    """The file with all that is wrong in its parts."""
+    document, faults = merged_document(path, variables, beside)
     secrets = SecretBinding()
-    given = expanded(document, variables, secrets)
+    hints: tuple[Problem, ...] = ()
+    if is_dativo(document.data):
+        theirs = translated(document, variables, secrets)
+        document, given, hints = theirs.document, theirs.data, theirs.hints
+        faults += theirs.faults
+    else:
+        given, unset = _expanded(document, variables, secrets)
+        faults += unset
     data = _with_defaults(given, model_defaults(), variables)
-    try:
-        config = RunnerConfig.model_validate(data)
-    except ValidationError as error:
-        problems = [_problem(entry, document) for entry in _causes(error.errors())]
-        raise RunnerFileError.of(problems) from None
-    if problems := reference_problems(config, document):
-        raise RunnerFileError.of(problems)
-    return RunnerFile(config, document, secrets)
+    config = _validated(data, document, faults)
+    config = _referring(config, document, faults)
+    broken = broken_parts(faults, given)
+    return RunnerFile(config, document, secrets, broken, hints), faults
+
+
+def _expanded(
+    document: YamlDocument, variables: Mapping[str, str], secrets: SecretBinding
+) -> tuple[Any, list[Fault]]:
+    expansion = Expansion(document, variables, secrets)
+    data = expansion.value(document.data, ())
+    faults = [Fault(path, problem, EnvironmentVariableError) for path, problem in expansion.unset]
+    faults += [Fault(path, problem) for path, problem in expansion.broken]
+    raise_if_of_all(faults)
+    return data, faults
+
+
+def _validated(data: dict[str, Any], document: YamlDocument, faults: list[Fault]) -> RunnerConfig:
+    """The models of all parts that can be used; what is wrong with the others joins `faults`."""
+    if data.get("tables") == {} and not any(fault.part for fault in faults):
+        problem = Problem(
+            _MESSAGES["too_short"], location=document.location(("tables",)), field="tables"
+        )
+        raise RunnerFileError.of([problem])
+    while True:
+        try:
+            return RunnerConfig.model_validate(without(data, faults))
+        except ValidationError as error:
+            entries = _causes(error.errors())
+            found = [Fault(_place(entry), _problem(entry, document)) for entry in entries]
+        raise_if_of_all(found)
+        faults += found
+
+
+def _referring(config: RunnerConfig, document: YamlDocument, faults: list[Fault]) -> RunnerConfig:
+    """The models without the parts whose names lead nowhere, or to a part that is broken."""
+    while True:
+        broken = {fault.part for fault in faults if fault.part is not None}
+        lost = lost_names(config, document, broken)
+        faults += lost
+        broken |= {fault.part for fault in lost if fault.part is not None}
+        problems = reference_problems(config, document, broken)
+        parts = part_finder(config, document)
+        found = [Fault(parts(problem), problem) for problem in problems]
+        raise_if_of_all(found)
+        found += dependents(config, document, broken)
+        if not found:
+            return config
+        faults += found
+        config = config_without(config, found)
 
 
 def _with_defaults(data: Any, defaults: Mapping[str, Any], variables: Mapping[str, str]) -> Any:
@@ -103,11 +218,14 @@ def _causes(entries: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _problem(entry: Any, document: YamlDocument) -> Problem:
+def _place(entry: Any) -> tuple[str | int, ...]:
     # pydantic adds to the path what is no key of the file: the branch of a union, a mark for a key.
     path = _path(entry["loc"])
-    if entry["type"].startswith("union_tag_"):
-        path = (*path, "type")
+    return (*path, "type") if entry["type"].startswith("union_tag_") else path
+
+
+def _problem(entry: Any, document: YamlDocument) -> Problem:
+    path = _place(entry)
     name = ".".join(str(step) for step in path)
     context = entry.get("ctx", {})
     if entry["type"] == "extra_forbidden":
@@ -159,7 +277,7 @@ def _source_types() -> list[str]:
     return [*(type_of(model) for model in BUILT_IN), *usable]
 
 
-_BRANCHES = {"secrets": 1, "sensors": 2, "tables": 3}
+_BRANCHES = {"alerts": 3, "secrets": 1, "sensors": 2, "tables": 3}
 """How deep the branch of a union stands in pydantic's paths, by section."""
 
 

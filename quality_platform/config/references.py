@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from croniter import CroniterBadDateError, croniter
 
+from quality_platform.config.broken import HOOKS, Part
 from quality_platform.config.models import RunnerConfig, TableConfig
-from quality_platform.config.sensor_models import FileArrivalSensorConfig
-from quality_platform.config.source_models import (
-    DatabaseSourceConfig,
-    FileSourceConfig,
-    PostgresSourceConfig,
-)
+from quality_platform.config.schedule_references import schedule_problems
+from quality_platform.config.sensor_references import sensor_problems, sensor_references
+from quality_platform.config.source_models import DatabaseSourceConfig, PostgresSourceConfig
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
 from quality_platform.errors import Problem
 
 
-def reference_problems(config: RunnerConfig, document: YamlDocument) -> list[Problem]:
-    """Every name that leads nowhere or to the wrong kind of thing."""
+def reference_problems(
+    config: RunnerConfig, document: YamlDocument, broken: Collection[Part | None] = ()
+) -> list[Problem]:
+    """Every name that leads nowhere or to the wrong kind of thing.
+
+    `broken` are parts that the file has, but the models do not. The field of each problem begins
+    with the section and the name of the entry that has it.
+    """
     problems = [
-        *_names_that_lead_nowhere(config, document),
+        *_names_that_lead_nowhere(config, document, broken),
         *_names_used_twice(config, document),
     ]
     for name, table in config.tables.items():
         problems += _problems_of_database(name, table, document)
     for name, schedule in config.schedules.items():
-        problems += _cron_problems(name, schedule.cron, document)
-    for name, watch in config.sensors.items():
-        if isinstance(watch, FileArrivalSensorConfig):
-            problems += _problems_of_watched(name, watch.table, config, document)
+        if schedule.cron is not None:
+            problems += _cron_problems(name, schedule.cron, document)
+    problems += sensor_problems(config, document)
+    problems += schedule_problems(config, document)
     return problems
 
 
-def _references(
+def references(
     config: RunnerConfig,
 ) -> Iterator[tuple[tuple[str | int, ...], str, list[str], str]]:
     """Where a name stands, the name, those that are allowed there, and what kind they are."""
@@ -53,12 +57,27 @@ def _references(
         for n, target in enumerate(schedule.targets):
             path_of_target = ("schedules", name, "targets", n)
             yield path_of_target, target, tables + views, "table or feature view"
-    for name, watch in config.sensors.items():
-        if watch.table is not None:
-            yield ("sensors", name, "table"), watch.table, tables, "table"
+    yield from sensor_references(config)
 
 
-def _names_that_lead_nowhere(config: RunnerConfig, document: YamlDocument) -> list[Problem]:
+SECTIONS = {
+    "connection": ("connections",),
+    "feature view": ("feature_views",),
+    "hook": (HOOKS,),
+    "table": ("tables",),
+    "table or feature view": ("tables", "feature_views"),
+}
+"""Where the things of a kind stand."""
+
+
+def is_broken(name: str, kind: str, broken: Collection[Part | None]) -> bool:
+    """Whether a name leads to a part of this kind that the file has, and that is broken."""
+    return any((section, name) in broken for section in SECTIONS.get(kind, ()))
+
+
+def _names_that_lead_nowhere(
+    config: RunnerConfig, document: YamlDocument, broken: Collection[Part | None]
+) -> list[Problem]:
     return [
         Problem(
             message=f"there is no such {kind} in this file",
@@ -68,8 +87,8 @@ def _names_that_lead_nowhere(config: RunnerConfig, document: YamlDocument) -> li
             allowed=", ".join(allowed),
             action=did_you_mean(name, allowed),
         )
-        for path, name, allowed, kind in _references(config)
-        if name not in allowed
+        for path, name, allowed, kind in references(config)
+        if name not in allowed and not is_broken(name, kind, broken)
     ]
 
 
@@ -78,28 +97,11 @@ def _names_used_twice(config: RunnerConfig, document: YamlDocument) -> list[Prob
         Problem(
             message=f"{view!r} is the name of a table and of a feature view",
             location=document.location(("feature_views", view)),
+            field=f"feature_views.{view}",
             action="rename one of them",
         )
         for view in config.feature_views
         if view in config.tables
-    ]
-
-
-def _problems_of_watched(
-    sensor: str, table: str, config: RunnerConfig, document: YamlDocument
-) -> list[Problem]:
-    watched = config.tables.get(table)
-    if watched is None or isinstance(watched.source, FileSourceConfig):
-        return []
-    return [
-        Problem(
-            message="a file_arrival sensor watches files, and this table's source is none",
-            location=document.location(("sensors", sensor, "table")),
-            field=f"sensors.{sensor}.table",
-            received=f"a source of type {watched.source.type}",
-            allowed="a table whose source has a `path`",
-            action="use a schedule",
-        )
     ]
 
 
@@ -109,7 +111,7 @@ def _problems_of_database(
     source, load = table.source, table.load
     if not isinstance(source, DatabaseSourceConfig):
         return
-    if load.mode == "append" and load.incremental is None:
+    if load.mode == "append" and load.incremental is None and table.partitions is None:
         yield Problem(
             message="every run would add all rows of the database once more",
             location=document.location(("tables", name, "load")),
@@ -128,7 +130,7 @@ def _problems_of_database(
 
 
 def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Problem]:
-    if _is_cron(cron):
+    if is_cron(cron):
         return []
     path = ("schedules", schedule, "cron")
     return [
@@ -143,7 +145,8 @@ def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Pro
     ]
 
 
-def _is_cron(text: str) -> bool:
+def is_cron(text: str) -> bool:
+    """Whether a text is a cron expression of a time that comes, in the form that Dagster takes."""
     # Dagster takes five fields; croniter alone would also take six.
     if not croniter.is_valid(text) or not (text.startswith("@") or len(text.split()) == 5):
         return False

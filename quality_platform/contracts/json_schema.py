@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from quality_platform.contracts.deprecated import is_first_minor
-from quality_platform.contracts.shapes import Shapes
+from quality_platform.contracts.shapes import Reduction, Shapes
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
 from quality_platform.errors import Problem
@@ -86,16 +86,26 @@ def _shapes() -> Shapes:
     return Shapes(_validator().schema)
 
 
+_PASSED: dict[bool, set[Hashable]] = {False: set(), True: set()}
+"""The shapes that a schema has let pass, by whether it is the open one.
+
+A thousand contracts have few shapes of entries more than one. (Measured: 1000 contracts of 20 rules
+in 0.6 s in place of 10 s.)
+"""
+_MOST_SHAPES = 20_000
+"""So many are remembered; beyond, all are forgotten."""
+
+
 def schema_problems(document: YamlDocument) -> tuple[list[Problem], list[Problem]]:
     """Everything in which the document is not a contract by the standard's JSON schema; and hints.
 
     v3.0 lets many entries have further keys: these are hints. In a rule, whose meaning depends on
     it, a key that is likely misspelt stays a problem.
     """
-    found = _problems(document, _validator())
+    found = _problems(document)
     if not found or not is_first_minor(document.data):
         return found, []
-    open_problems = _problems(document, _validator(is_open=True))
+    open_problems = _problems(document, is_open=True)
     rest = [problem for problem in found if problem not in open_problems]
     misspelt = [p for p in rest if ".quality." in p.field and p.action.startswith("did you mean")]
     hints = [
@@ -106,8 +116,13 @@ def schema_problems(document: YamlDocument) -> tuple[list[Problem], list[Problem
     return [*open_problems, *misspelt], hints
 
 
-def _problems(document: YamlDocument, validator: Any) -> list[Problem]:
-    if validator.is_valid(_shapes().reduced(document.data)):
+def _problems(document: YamlDocument, *, is_open: bool = False) -> list[Problem]:
+    validator, passed = _validator(is_open=is_open), _PASSED[is_open]
+    reduction = Reduction(passed)
+    if validator.is_valid(_shapes().reduced(document.data, reduction)):
+        if len(passed) > _MOST_SHAPES:
+            passed.clear()
+        passed |= reduction.asked
         return []
     errors = [leaf for error in validator.iter_errors(document.data) for leaf in _leaves(error)]
     # A value of another type has no keys that it could lack.

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quality_platform.contracts import people
+from quality_platform.contracts.dativo_asset import asset_contract, is_dativo_asset
 from quality_platform.contracts.deprecated import modernized
 from quality_platform.contracts.hints import contract_hints
 from quality_platform.contracts.json_schema import schema_problems
@@ -25,7 +26,7 @@ SUPPORTED_VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
 
 
 def load_contract(path: Path) -> Contract:
-    """Loads a contract file.
+    """Loads a contract file, or an asset of Dativo as one.
 
     What is allowed, but deprecated, not understood or seemingly misspelt stands in its `hints`.
 
@@ -36,6 +37,9 @@ def load_contract(path: Path) -> Contract:
     written = load_yaml(path)
     if not isinstance(written.data, dict):
         raise ContractError("the file must hold one data contract", location=written.location())
+    of_asset: list[Problem] = []
+    if is_dativo_asset(written.data):
+        written, of_asset = _contract_of(written)
     version = written.data.get("apiVersion")
     if version not in SUPPORTED_VERSIONS:
         raise ContractError(
@@ -55,8 +59,21 @@ def load_contract(path: Path) -> Contract:
     if problems := _own_problems(document):
         raise ContractError.of(problems)
     contract = _contract(document, written.data)
-    hints += contract_hints(document, contract)
+    hints += [*contract_hints(document, contract), *of_asset]
     return replace(contract, hints=tuple(sorted(hints, key=_line)))
+
+
+def _contract_of(asset: YamlDocument) -> tuple[YamlDocument, list[Problem]]:
+    """An asset of Dativo as a contract, with hints about what the contract does not say."""
+    found = asset_contract(asset)
+    if problems := (*found.problems, *found.unknown):
+        raise ContractError.of(problems)
+    hints = [
+        Problem(f"this has no effect: {left.what}: {left.why}", asset.location(left.path))
+        for left in found.left_out
+        if left.is_hint
+    ]
+    return found.document, hints
 
 
 def _line(problem: Problem) -> int:

@@ -5,6 +5,7 @@ Source: Open Data Contract Standard v3.2, https://bitol-io.github.io/open-data-c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,8 @@ from quality_platform.errors import Location, Problem
 RESTRICTED_CLASSIFICATIONS = frozenset(
     {"confidential", "restricted", "sensitive", "pii", "personal"}
 )
-"""Classifications whose values are masked wherever failing rows are shown."""
+"""Classifications whose values are masked wherever failing rows are shown; also as a word of a
+longer one, such as `high_pii`."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Property:
     @property
     def is_restricted(self) -> bool:
         """Whether its values, or parts of them, must be masked wherever rows are shown."""
-        return self.classification.casefold() in RESTRICTED_CLASSIFICATIONS or any(
+        words = set(re.split(r"[^a-z]+", self.classification.casefold()))
+        return not words.isdisjoint(RESTRICTED_CLASSIFICATIONS) or any(
             part.is_restricted for part in self.parts
         )
 

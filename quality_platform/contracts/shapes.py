@@ -8,7 +8,8 @@ is enough to know that a contract is valid. (Measured: 4000 rules in 0.1 s in pl
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 _ANNOTATIONS = {"type", "description", "examples", "title", "default", "deprecated"}
@@ -16,6 +17,29 @@ _OF_MANY = ("properties", "items", "required", "additionalProperties", "unevalua
 """Limits on objects and lists, of no meaning for a scalar."""
 _LISTS = ("quality", "properties", "relationships", "customProperties", "slaProperties", "schema")
 """Lists whose entries the standard judges each for itself, and whose length it does not limit."""
+
+
+Place = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A document on its way to being cut down.
+
+    Attributes:
+        passed: The shapes of entries that the schema let pass in other documents: left out.
+        asked: The shapes of the entries that are left in.
+    """
+
+    passed: Collection[Hashable] = ()
+    asked: set[Hashable] = field(default_factory=set)
+
+    def takes(self, shape: Hashable) -> bool:
+        """Whether the entry of a shape is left in."""
+        if shape in self.passed:
+            return False
+        self.asked.add(shape)
+        return True
 
 
 class Shapes:
@@ -39,25 +63,30 @@ class Shapes:
             if all(_is_free(part, *_OF_MANY, "pattern") for part in parts)
         }
 
-    def reduced(self, value: Any) -> Any:
+    def reduced(self, value: Any, reduction: Reduction | None = None) -> Any:
         """The document with one entry of each shape in its long lists."""
+        return self._reduced(value, reduction or Reduction(), ())
+
+    def _reduced(self, value: Any, reduction: Reduction, place: Place) -> Any:
         if isinstance(value, list):
-            return [self.reduced(item) for item in value]
+            return [self._reduced(item, reduction, place) for item in value]
         if not isinstance(value, dict):
             return value
+        # Some conditions of the schema are about what an entry says it is.
+        kinds = (str(value.get("type")), str(value.get("logicalType")))
         return {
-            key: self._distinct(item)
+            key: self._distinct(item, reduction, (*place, *kinds, key))
             if key in _LISTS and isinstance(item, list)
-            else self.reduced(item)
+            else self._reduced(item, reduction, (*place, key))
             for key, item in value.items()
         }
 
-    def _distinct(self, entries: list[Any]) -> list[Any]:
+    def _distinct(self, entries: list[Any], reduction: Reduction, place: Place) -> list[Any]:
         found: dict[Hashable, Any] = {}
         for entry in entries:
-            small = self.reduced(entry)
-            found.setdefault(self._shape("", small), small)
-        return list(found.values())
+            small = self._reduced(entry, reduction, place)
+            found.setdefault((place, self._shape("", small)), small)
+        return [small for shape, small in found.items() if reduction.takes(shape)]
 
     def _shape(self, key: str, value: Any) -> Hashable:
         if key in self._free:

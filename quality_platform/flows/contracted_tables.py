@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Note, Scope, Severity
 from quality_platform.config.models import FeatureViewConfig, RetryConfig, TableConfig
+from quality_platform.config.partition_models import LateConfig, TimePartitionsConfig
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, Problem
@@ -17,6 +18,27 @@ from quality_platform.errors import Location, Problem
 ALL_FILES_LOADED = "source_files_all_loaded"
 COLUMNS_AS_CONTRACTED = "source_columns_as_contracted"
 """The names of the checks of how a source was read."""
+
+IN_ITS_PARTITION = "is_in_its_partition"
+"""The name of the check that a row is of the partition that it was read for."""
+
+IS_NOT_LATE = "is_not_late"
+"""The name of the check that a row did not happen long before its partition."""
+
+
+@dataclass(frozen=True)
+class TablePartitions:
+    """The partitions of a table.
+
+    Attributes:
+        config: What runner.yaml says of them.
+        column: The column that says to which one a row belongs.
+        late: What becomes of late rows; None where they are not told.
+    """
+
+    config: TimePartitionsConfig
+    column: str
+    late: LateConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +80,39 @@ class ContractedTable:
         return self.checks
 
     @property
+    def partitions(self) -> TablePartitions | None:
+        """The partitions that it is made by; None where it has none."""
+        return None
+
+    @property
+    def partition_checks(self) -> tuple[CheckSpec, ...]:
+        """That each row is of the partition that it was read for, and not late; () without any."""
+        partitions = self.partitions
+        if partitions is None:
+            return ()
+        every = partitions.config.every
+        text = f"{partitions.column} is within the {every} that the row was read for."
+        checks = [self._row_check(IN_ITS_PARTITION, text, "consistency", partitions.column)]
+        if late := partitions.late:
+            text = f"{late.column} is at most {late.after} before the {every} began."
+            check = self._row_check(IS_NOT_LATE, text, "timeliness", late.column)
+            is_held = late.then == "quarantine"
+            severity = Severity.ERROR if is_held else Severity.WARNING
+            checks.append(replace(check, severity=severity))
+        return tuple(checks)
+
+    def _row_check(self, name: str, text: str, dimension: str, column: str) -> CheckSpec:
+        return CheckSpec(
+            name=name,
+            claim=Note(text),
+            scope=Scope.ROW,
+            dimension=dimension,
+            description=text,
+            columns=(column,),
+            location=self.location,
+        )
+
+    @property
     def notes(self) -> tuple[CheckSpec, ...]:
         """Rules in prose."""
         return tuple(spec for spec in self.specs if spec.scope is Scope.NOTE)
@@ -93,9 +148,15 @@ class SourceTable(ContractedTable):
         )
 
     @property
+    def partitions(self) -> TablePartitions | None:
+        """The partitions that it is loaded by; None where it has none."""
+        config = self.config.partitions
+        return None if config is None else TablePartitions(config, config.column, config.late)
+
+    @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
         """The contract's checks and those of the source."""
-        return (*self.checks, *self.source_checks)
+        return (*self.checks, *self.partition_checks, *self.source_checks)
 
 
 @dataclass(frozen=True)
@@ -129,20 +190,27 @@ class FeatureTable(ContractedTable):
 
     @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
-        """The contract's checks and the drift test's."""
-        return (*self.checks, *self.drift_checks)
+        """The contract's checks, those of partitions and the drift test's."""
+        return (*self.checks, *self.partition_checks, *self.drift_checks)
+
+    @property
+    def partitions(self) -> TablePartitions | None:
+        """The partitions that it is computed by; None where it has none."""
+        config = self.config.partitions
+        return None if config is None else TablePartitions(config, self.config.event_timestamp)
 
 
-def reference_problems(tables: Mapping[str, ContractedTable]) -> Iterator[Problem]:
+def reference_problems(
+    table: ContractedTable, tables: Mapping[str, ContractedTable]
+) -> Iterator[Problem]:
     """Foreign keys that lead to a column that is not there, or that has another kind of type."""
-    for table in tables.values():
-        for spec in table.specs:
-            claim = spec.claim
-            if not isinstance(claim, ForeignKey) or claim.to_table not in tables:
-                continue
-            target = tables[claim.to_table]
-            for column, key in zip(claim.columns, claim.to_columns, strict=True):
-                yield from _key_problems(spec, table.schema.field(column), key, target)
+    for spec in table.specs:
+        claim = spec.claim
+        if not isinstance(claim, ForeignKey) or claim.to_table not in tables:
+            continue
+        target = tables[claim.to_table]
+        for column, key in zip(claim.columns, claim.to_columns, strict=True):
+            yield from _key_problems(spec, table.schema.field(column), key, target)
 
 
 def _key_problems(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 from quality_platform.checks.results import Verdict
 from quality_platform.errors import QualityPlatformError
+from quality_platform.flows.broken_tables import error_of
 from quality_platform.flows.compute_features import compute_feature_view
 from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.load_table import load_table
@@ -39,25 +41,39 @@ class StepOutcome:
         return self.outcome is not None
 
 
+Observer = Callable[[str], AbstractContextManager[Callable[[StepOutcome], None]]]
+"""Called with the name of a step: what the step runs in, which gives who is told how it ended."""
+
+
+def _unobserved(_: str) -> AbstractContextManager[Callable[[StepOutcome], None]]:
+    return nullcontext(lambda _: None)
+
+
 def run_platform(
     platform: Platform,
     names: Sequence[str],
     run_id: str,
     progress: StepProgress,
     request: Request = NOTHING_IN_PARTICULAR,
+    observer: Observer = _unobserved,
 ) -> Iterator[StepOutcome]:
     """Runs the tables and feature views called `names`, or all, and yields how each ended.
 
-    `request` is what is asked of each of the tables.
+    `request` is what is asked of each of the tables; each step runs in what `observer` gives.
 
     What depends on something that failed in this run is skipped; everything else still runs. What
     fails for a while is tried again, as `retries` of runner.yaml says.
+
+    A table or view that is broken ends with its error, and so does an included file in a run of
+    everything; nothing else waits for them.
 
     Raises:
         RunnerFileError: a name that is neither a table nor a feature view.
     """
     for name in names:
-        platform.contracted(name)
+        if name not in platform.broken_tables:
+            platform.contracted(name)
+    yield from _broken(platform, names)
     failed: set[str] = set()
     for name, needs, flow in _steps(platform, run_id, progress, request):
         if names and name.removeprefix("online.") not in names:
@@ -66,18 +82,31 @@ def run_platform(
         step = (
             StepOutcome(name, skipped=f"{', '.join(missing)} did not succeed")
             if missing
-            else _step(name, flow)
+            else _step(name, flow, observer)
         )
         if not step.succeeded:
             failed.add(name)
         yield step
 
 
-def _step(name: str, flow: Callable[[], TableOutcome | MaterializationOutcome]) -> StepOutcome:
-    try:
-        return StepOutcome(name, outcome=flow())
-    except QualityPlatformError as error:
-        return StepOutcome(name, error=error)
+def _broken(platform: Platform, names: Sequence[str]) -> Iterator[StepOutcome]:
+    """What cannot run, of that which is asked for. Schedules and sensors are no part of a run."""
+    of_run = ("tables", "feature_views", "include")
+    for part in platform.broken:
+        if part.section in of_run and (not names or part.name in names):
+            yield StepOutcome(part.name, error=error_of(part))
+
+
+def _step(
+    name: str, flow: Callable[[], TableOutcome | MaterializationOutcome], observer: Observer
+) -> StepOutcome:
+    with observer(name) as ended:
+        try:
+            step = StepOutcome(name, outcome=flow())
+        except QualityPlatformError as error:
+            step = StepOutcome(name, error=error)
+        ended(step)
+    return step
 
 
 def _steps(

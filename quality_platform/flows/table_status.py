@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from quality_platform.flows.broken_tables import namespace_of
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import audit_branches
@@ -23,7 +24,8 @@ class TableStatus:
     """One table: its rows, its quarantine, its snapshot, and its latest run of any effect.
 
     `latest_run` has the columns of `history.runs`, or is None where the table never ran.
-    `blocked_branches` are loads that a gate keeps from being published.
+    `blocked_branches` are loads that a gate keeps from being published. `broken` says why the table
+    cannot be loaded at all: what runner.yaml or the contract says cannot be used; "" where it can.
     """
 
     name: str
@@ -35,10 +37,20 @@ class TableStatus:
     published_at: datetime | None
     blocked_branches: tuple[str, ...]
     latest_run: dict[str, Any] | None
+    broken: str = ""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a table is in the lake, and its quarantine."""
+
+    name: str
+    identifier: str
+    quarantine_identifier: str
 
 
 def table_statuses(platform: Platform) -> list[TableStatus]:
-    """The status of every table and feature view, in the order in which they run.
+    """The status of every table and feature view, in the order in which they run; broken ones last.
 
     Raises:
         LakeError: the lake cannot be used.
@@ -46,17 +58,28 @@ def table_statuses(platform: Platform) -> list[TableStatus]:
     runs = latest_runs(platform.lake, platform.engine)
     tables: list[ContractedTable] = [platform.tables[name] for name in platform.load_order]
     tables += platform.feature_tables.values()
-    return [_status(platform, table, runs.get(table.name)) for table in tables]
+    found = []
+    for table in tables:
+        place = _Place(table.name, table.identifier, table.quarantine_identifier)
+        kind = "table" if table.name in platform.tables else "feature view"
+        found.append(_status(platform, place, kind, runs.get(table.name)))
+    for part in platform.broken_tables.values():
+        place = _Place(part.name, f"{namespace_of(part)}.{part.name}", f"quarantine.{part.name}")
+        status = _status(platform, place, part.noun, runs.get(part.name))
+        found.append(replace(status, broken=str(part.error.problems[0])))
+    return found
 
 
-def _status(platform: Platform, table: ContractedTable, run: dict[str, Any] | None) -> TableStatus:
+def _status(
+    platform: Platform, table: _Place, kind: str, run: dict[str, Any] | None
+) -> TableStatus:
     main = platform.lake.find_table(table.identifier)
     snapshot = published_snapshot(main)
     published = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC) if snapshot else None
     return TableStatus(
         name=table.name,
         identifier=table.identifier,
-        kind="table" if table.name in platform.tables else "feature view",
+        kind=kind,
         rows=rows_of(snapshot),
         quarantined=sum(batch.num_rows for batch in _quarantined(platform, table, ("_load_id",))),
         snapshot_id=snapshot.snapshot_id if snapshot else None,
@@ -102,7 +125,7 @@ def quarantine_state(platform: Platform, name: str) -> tuple[str, frozenset[str]
 
 
 def _quarantined(
-    platform: Platform, table: ContractedTable, columns: tuple[str, ...]
+    platform: Platform, table: ContractedTable | _Place, columns: tuple[str, ...]
 ) -> Iterator[Any]:
     main = platform.lake.find_table(table.identifier)
     held = platform.lake.find_table(table.quarantine_identifier)

@@ -12,6 +12,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
+    NoSuchNamespaceError,
     NoSuchTableError,
     TableAlreadyExistsError,
 )
@@ -95,6 +96,14 @@ class Lake:
                 return self._known(self.catalog.load_table(identifier))
             except NoSuchTableError:
                 return None
+
+    def identifiers_in(self, namespace: str) -> list[str]:
+        """The names of all tables of a namespace, `namespace.name`; none where it is not there."""
+        with translated(self):
+            try:
+                return [".".join(name) for name in self.catalog.list_tables(namespace)]
+            except NoSuchNamespaceError:
+                return []
 
     def _known(self, table: Table) -> Table:
         self.files.add(table)

@@ -165,8 +165,8 @@ class Project:
         return self.runner
 
     def open(self) -> Platform:
-        """The platform as it is described now."""
-        return open_platform(self.write_runner())
+        """The platform as it is described now, all of which must be fit for use."""
+        return open_platform(self.write_runner(), strict=True)
 
 
 def rows_of_table(platform: Platform, identifier: str, ref: str = "main") -> list[dict[str, Any]]:

@@ -160,7 +160,10 @@ WRONG_VALUES = [
     ("retries: {max_retries: 21}", "retries.max_retries", "21", ""),
     ("retries: {initial_delay_seconds: 0}", "retries.initial_delay_seconds", "0", ""),
     ("retries: {jitter: perhaps}", "retries.jitter", "'perhaps'", ""),
-    ("schedules: {s: {timezone: UTC}}", "schedules.s.cron", "", ""),
+    ("retries: {max_delay_seconds: 0}", "retries.max_delay_seconds", "0", ""),
+    ("retries: {backoff_multiplier: 0.5}", "retries.backoff_multiplier", "0.5", ""),
+    ("retries: {retryable_error_patterns: ['(']}", "retries.retryable_error_patterns.0", "'('", ""),
+    ("schedules: {s: {timezone: UTC}}", "schedules.s", "", ""),
     (
         "schedules: {s: {cron: '@daily', timezone: Europe/Berln}}",
         "schedules.s.timezone",
@@ -173,7 +176,7 @@ WRONG_VALUES = [
         "sensors: {s: {type: file, table: orders}}",
         "sensors.s.type",
         "'file'",
-        "'file_arrival', 'contract_changed'",
+        "'file_arrival', 'contract_changed', 'database_changed', 'check_failed', 'drift'",
     ),
     (
         "sensors: {s: {type: file_arrival, table: orders, interval_seconds: 4}}",
