@@ -32,11 +32,12 @@ QualityPlatformError
 ├── FeatureError                      QP600
 │   ├── FeatureViewError              QP601  a feature view cannot be computed
 │   └── MaterializationError          QP602  Feast could not apply or materialize a view
-└── SecretError                       QP700
-    ├── SecretNotFoundError           QP701  the provider knows no secret of this name
-    ├── SecretUnreachableError        QP702  the provider of secrets does not answer     (transient)
-    ├── SecretAccessError             QP703  the provider of secrets refuses the platform
-    └── SecretValueError              QP704  the secret is not what the reference takes it for
+├── SecretError                       QP700
+│   ├── SecretNotFoundError           QP701  the provider knows no secret of this name
+│   ├── SecretUnreachableError        QP702  the provider of secrets does not answer     (transient)
+│   ├── SecretAccessError             QP703  the provider of secrets refuses the platform
+│   └── SecretValueError              QP704  the secret is not what the reference takes it for
+└── AlertError                        QP800  a hook could not be told of an event        (transient)
 
 Every class has a stable code, listed in docs/errors.md; a test holds the two together.
 """
@@ -362,3 +363,10 @@ class SecretValueError(SecretError):
     """The secret is empty, is no text, or lacks the field that its reference names."""
 
     code = "QP704"
+
+
+class AlertError(QualityPlatformError):
+    """A hook could not be told of an event."""
+
+    code = "QP800"
+    transient = True

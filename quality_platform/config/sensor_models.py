@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from quality_platform.config.base_models import Model, Name
+from quality_platform.config.base_models import Duration, Model, Name, seconds
+
+LONGEST_QUESTION_SECONDS = 20
+"""Connecting and asking may take so long each: Dagster stops a tick after a minute."""
+
+
+def _short(duration: str) -> str:
+    if not 0 < seconds(duration) <= LONGEST_QUESTION_SECONDS:
+        raise ValueError(f"write a duration of 1s to {LONGEST_QUESTION_SECONDS}s")
+    return duration
 
 
 class FileArrivalSensorConfig(Model):
@@ -37,6 +46,82 @@ class ContractChangedSensorConfig(Model):
     """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
 
 
+class DatabaseChangedSensorConfig(Model):
+    """Runs a table when a cheap question to its database has another answer than before."""
+
+    type: Literal["database_changed"]
+    """`database_changed`."""
+    table: Name
+    """The table whose source is asked."""
+    query: Annotated[str, Field(min_length=1)] | None = None
+    """A SELECT of one column in the database's SQL, such as `SELECT max(changed_at) FROM orders`;
+    of several rows the greatest value counts. The greatest value of the table's incremental cursor
+    where left out."""
+    timeout: Annotated[Duration, AfterValidator(_short)] = "15s"
+    """How long connecting, and then the question, may take: 20s at most."""
+    interval_seconds: Annotated[int, Field(ge=5)] = 60
+    """Least time between two looks."""
+    enabled: bool = False
+    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
+
+
+class CheckFailedSensorConfig(Model):
+    """Runs a table again some time after checks of it failed, so many times and no more."""
+
+    type: Literal["check_failed"]
+    """`check_failed`."""
+    tables: tuple[Name, ...] = ()
+    """Tables and feature views; all of them where left out."""
+    checks: tuple[str, ...] = ()
+    """The checks that count, by their names; those that stop a publish where left out."""
+    max_reruns: Annotated[int, Field(ge=1, le=20)] = 3
+    """So many reruns, until the checks that failed have passed once."""
+    delay_seconds: Annotated[float, Field(ge=0)] = 300
+    """Seconds from the end of a run whose checks failed to its rerun."""
+    multiplier: Annotated[float, Field(ge=1, le=10)] = 2
+    """By how much the delay grows with each further rerun."""
+    max_delay_seconds: Annotated[float, Field(ge=0)] = 86_400
+    """The longest delay."""
+    interval_seconds: Annotated[int, Field(ge=5)] = 30
+    """Least time between two looks."""
+    enabled: bool = False
+    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
+
+
+class DriftSensorConfig(Model):
+    """Acts when the drift test of a feature view finds that a feature has drifted."""
+
+    type: Literal["drift"]
+    """`drift`."""
+    view: Name
+    """The feature view."""
+    action: Literal["recompute", "alert"]
+    """`recompute` loads what is new of all that the view reads, and computes the view again;
+    `alert` tells a hook."""
+    hook: Name | None = None
+    """The hook of `alerts.hooks` that is told, with `alert`."""
+    max_reruns: Annotated[int, Field(ge=1, le=20)] = 1
+    """So many times it is computed again, with `recompute`, until the features that drifted no
+    longer do."""
+    delay_seconds: Annotated[float, Field(ge=0)] = 0
+    """Seconds from the end of the run to the computing, with `recompute`."""
+    interval_seconds: Annotated[int, Field(ge=5)] = 30
+    """Least time between two looks."""
+    enabled: bool = False
+    """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
+
+    @model_validator(mode="after")
+    def _has_its_hook(self) -> DriftSensorConfig:
+        if (self.action == "alert") != (self.hook is not None):
+            raise ValueError("`hook` belongs to `action: alert`, and to nothing else")
+        return self
+
+
 SensorConfig = Annotated[
-    FileArrivalSensorConfig | ContractChangedSensorConfig, Field(discriminator="type")
+    FileArrivalSensorConfig
+    | ContractChangedSensorConfig
+    | DatabaseChangedSensorConfig
+    | CheckFailedSensorConfig
+    | DriftSensorConfig,
+    Field(discriminator="type"),
 ]

@@ -25,24 +25,45 @@ class FileState:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """The files of a source at one look, by path."""
+    """The files of a source at one look, by path.
+
+    `changes` names all states up to this one, in their order: one that comes again, because a file
+    was taken away, is another.
+    """
 
     files: Mapping[str, FileState] = field(hash=False)
+    changes: str = field(default="", compare=False)
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> Self:
         """The files that a cursor tells of; none where there is no cursor yet."""
-        return cls({path: FileState(*state) for path, state in json.loads(cursor or "{}").items()})
+        data = json.loads(cursor or "{}")
+        # Earlier cursors are the files alone.
+        files = data["files"] if isinstance(data.get("files"), dict) else data
+        changes = data["changes"] if files is not data else ""
+        return cls({path: FileState(*state) for path, state in files.items()}, changes)
 
     @property
     def cursor(self) -> str:
         """The files as JSON: path to time of the last write (ns) and size."""
-        return json.dumps({p: [f.mtime_ns, f.size] for p, f in sorted(self.files.items())})
+        return json.dumps({"files": self._states, "changes": self.changes})
 
     @property
     def digest(self) -> str:
-        """A short name of exactly this state."""
-        return hashlib.sha256(self.cursor.encode()).hexdigest()[:16]
+        """A short name of exactly these files."""
+        return _digest(json.dumps(self._states))
+
+    @property
+    def _states(self) -> dict[str, list[int]]:
+        return {path: [file.mtime_ns, file.size] for path, file in sorted(self.files.items())}
+
+    def after(self, before: "Arrivals") -> "Arrivals":
+        """These files as the state that follows another."""
+        return Arrivals(self.files, _digest(before.changes + self.digest))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -69,7 +90,7 @@ def look(now: Arrivals, before: Arrivals, *, settle_seconds: float, replace: boo
     moving = [p for p in changed if moment - now.files[p].changed_at < settle_seconds]
     if moving:
         return Look(now, f"{Path(moving[0]).name} changed less than {settle_seconds:g} s ago")
-    return Look(now)
+    return Look(now.after(before))
 
 
 def arrived_files(pattern: str, source: SourceConfig | None = None) -> Arrivals:

@@ -6,7 +6,7 @@ import pytest
 
 from quality_platform.config.models import RetryConfig
 from quality_platform.errors import CatalogUnreachableError, HeaderError, QualityPlatformError
-from quality_platform.flows.retries import delay_of, retried
+from quality_platform.flows.retries import delay_of, may_pass, retried
 
 STEADY = RetryConfig(max_retries=3, initial_delay_seconds=2, jitter=False)
 
@@ -38,7 +38,9 @@ def test_what_fails_for_a_while_is_tried_again_after_doubling_delays() -> None:
     flow = Flow(unreachable(), unreachable(), unreachable())
     assert flow.run() == "outcome"
     assert (flow.retries, flow.pauses) == ([0, 1, 2, 3], [2, 4, 8])
-    assert flow.told[0] == "the catalog does not answer; it will be tried again in 2.0 s"
+    assert flow.told[0].startswith(
+        "attempt 1 of 4 failed: the catalog does not answer; it will be tried again in 2.0 s, at 2"
+    )
 
 
 def test_after_the_last_retry_the_error_is_raised() -> None:
@@ -70,3 +72,37 @@ def test_a_delay_is_never_shorter_than_the_other_side_asked_for() -> None:
     flow = Flow(error)
     flow.run()
     assert flow.pauses == [30]
+
+
+def test_delays_grow_by_the_multiplier_up_to_the_longest() -> None:
+    retries = RetryConfig(
+        initial_delay_seconds=5, backoff_multiplier=3, max_delay_seconds=100, jitter=False
+    )
+    assert [delay_of(retries, retry) for retry in range(5)] == [5, 15, 45, 100, 100]
+
+
+def test_no_jitter_makes_a_delay_longer_than_the_longest() -> None:
+    retries = RetryConfig(initial_delay_seconds=50, max_delay_seconds=60)
+    delays = [delay_of(retries, 3) for _ in range(100)]
+    assert max(delays) == 60
+    assert all(delay_of(retries, 0) >= 25 for _ in range(100))
+
+
+def test_what_the_other_side_asks_for_may_be_longer_than_the_longest_delay() -> None:
+    error = unreachable()
+    error.retry_after_seconds = 900
+    assert delay_of(STEADY, 0, error) == 900
+
+
+@pytest.mark.parametrize("pattern", ["NO COLUMN", r"no\s+col", "QP203"])
+def test_an_error_whose_text_has_a_pattern_is_tried_again(pattern: str) -> None:
+    retries = STEADY.model_copy(update={"retryable_error_patterns": ("other", pattern)})
+    flow = Flow(HeaderError("no column"))
+    assert flow.run(retries) == "outcome"
+    assert flow.retries == [0, 1]
+
+
+def test_an_error_without_any_pattern_in_its_text_is_not_tried_again() -> None:
+    retries = STEADY.model_copy(update={"retryable_error_patterns": ("^column$",)})
+    assert not may_pass(HeaderError("no column"), retries)
+    assert may_pass(unreachable(), retries)
