@@ -6,7 +6,8 @@ docs/sources/mysql.md says what is consistent, and what becomes of each type.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from quality_platform.sources.incremental import cursor_name
 from quality_platform.sources.mysql_catalog import Relation, found_relation
 from quality_platform.sources.mysql_columns import readings
 from quality_platform.sources.mysql_cursor import CLOCK, MySqlCursor
-from quality_platform.sources.mysql_session import MySqlSession
+from quality_platform.sources.mysql_session import IdleSession, MySqlSession
 from quality_platform.sources.mysql_types import Decoded, Reading
 from quality_platform.sources.protocol import (
     Part,
@@ -40,6 +41,7 @@ class MySqlSource:
     context: SourceContext
     connection: ConnectionConfig
     place: DatabasePlace
+    idle: IdleSession = field(default_factory=IdleSession, compare=False, repr=False)
 
     def parts(self, wanted: Wanted) -> Sequence[Part]:
         """The range that is new, or everything.
@@ -48,33 +50,54 @@ class MySqlSource:
             RunnerFileError: the table's name or a bound of the cursor cannot be used.
             SourceError: the source cannot be read, or its columns do not fit the contract.
         """
-        incremental = self.context.load.incremental
-        with self._session() as session:
-            relation = found_relation(session, self.config, self.place)
-            readings(relation, self.context, self.config)
-            if incremental is None:
-                # Each reading is a version of its own: what is in a table has no checksum.
-                version = f"read at {session.rows(f'SELECT {CLOCK} AS now')[0]['now']}"
-                return (Part(WHOLE, version, partial(self._batches, relation, ""), whole=True),)
-            cursor = MySqlCursor(self.context, relation)
-            found = cursor.range_of(session, wanted)
-            if found is None:
+        with ExitStack() as stack:
+            session = stack.enter_context(self._session())
+            part = self._part(session, wanted)
+            if part is None:
                 return ()
-            condition = cursor.condition(found)
-            if self.context.load.mode == "append":
-                cursor.await_writers(session, condition)
+            stack.pop_all()
+            self.idle.keep(session)
+        return (part,)
+
+    def _part(self, session: MySqlSession, wanted: Wanted) -> Part | None:
+        incremental = self.context.load.incremental
+        relation = found_relation(session, self.config, self.place)
+        readings(relation, self.context, self.config)
+        if incremental is None:
+            # Each reading is a version of its own: what is in a table has no checksum.
+            version = f"read at {session.rows(f'SELECT {CLOCK} AS now')[0]['now']}"
+            return Part(WHOLE, version, partial(self._batches, relation, ""), whole=True)
+        cursor = MySqlCursor(self.context, relation)
+        found = cursor.range_of(session, wanted)
+        if found is None:
+            return None
+        condition = cursor.condition(found)
+        if self.context.load.mode == "append":
+            cursor.await_writers(session, condition)
         batches = partial(self._batches, relation, f" WHERE {condition}")
-        return (Part(cursor_name(incremental), found.version, batches),)
+        return Part(cursor_name(incremental), found.version, batches)
 
     def _session(self) -> MySqlSession:
         return MySqlSession(self.connection, self.place, self.context.home)
+
+    @contextmanager
+    def _reading_session(self) -> Iterator[MySqlSession]:
+        """The session that planned the reading; a new one where that was read from already."""
+        kept = self.idle.taken()
+        if kept is None:
+            with self._session() as session:
+                yield session
+            return
+        with ExitStack() as stack:
+            stack.push(kept)
+            yield kept
 
     def _batches(self, relation: Relation, where: str) -> Iterator[SourceBatch]:
         found = readings(relation, self.context, self.config)
         expressions = [e for reading in found for e in reading.expressions]
         selected = ", ".join(f"{e} AS c{n}" for n, e in enumerate(expressions))
         sql = f"SELECT {selected} FROM {relation.sql}{where}"
-        with self._session() as session:
+        with self._reading_session() as session:
             _, batches = session.stream(sql, relation.batch_rows)
             for batch in batches:
                 if batch.num_rows:

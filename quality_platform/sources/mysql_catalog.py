@@ -15,7 +15,7 @@ from quality_platform.sources.sql_text import quote_identifier, split_name, text
 
 _ROWS_OF_QUERIES = 8192
 _MOST_ROWS = 65_536
-_BATCH_BYTES = 16_000_000
+_BATCH_BYTES = 2_000_000
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -65,9 +66,11 @@ class MySqlSession:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=[self._descriptor],
+            # A second arena would be for the few small things that its other thread makes.
+            env={"MALLOC_ARENA_MAX": "1", **os.environ},
         )
         self._told = _Lines(self._process)
-        self._read = 0
+        self._read = self._read_before = 0
         self._send({"url": self._url, "setup": self._setup})
         return self
 
@@ -85,6 +88,10 @@ class MySqlSession:
                 pipe.close()
         self._process.wait()
         self._file.close()
+
+    def begin_anew(self) -> None:
+        """Takes the next statement for the first of a session: it is waited for as for that."""
+        self._read_before = self._read
 
     @property
     def _descriptor(self) -> int:
@@ -138,9 +145,10 @@ class MySqlSession:
                 return told
             if refused := _REFUSED.search(self._told.errors):
                 raise driver_error(refused[1], self._place)
+            is_first = self._read == self._read_before
             if self._told.ended:
-                raise self._place.error(LOST if self._read else UNREACHABLE)
-            if not self._read and time.monotonic() > connecting:
+                raise self._place.error(UNREACHABLE if is_first else LOST)
+            if is_first and time.monotonic() > connecting:
                 raise self._place.error(UNREACHABLE)
             if time.monotonic() > deadline:
                 raise self._place.error(TIMED_OUT)
@@ -152,6 +160,36 @@ class MySqlSession:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._place.error(LOST) from None
+
+
+class IdleSession:
+    """Keeps an entered session for whoever asks next: its process takes a while to start.
+
+    It ends with this object, and with the program.
+    """
+
+    def __init__(self) -> None:
+        self._end: weakref.finalize[[], IdleSession] | None = None
+        self._session: MySqlSession | None = None
+
+    def keep(self, session: MySqlSession) -> None:
+        """Keeps a session in place of the one that is kept."""
+        self._drop()
+        self._session = session
+        self._end = weakref.finalize(self, session.__exit__, None, None, None)
+
+    def taken(self) -> MySqlSession | None:
+        """The session, which is the caller's to end from now on; None where none is kept."""
+        session, self._session = self._session, None
+        if self._end is not None:
+            self._end.detach()
+        if session is not None:
+            session.begin_anew()
+        return session
+
+    def _drop(self) -> None:
+        if self._end is not None:
+            self._end()
 
 
 class _Lines:

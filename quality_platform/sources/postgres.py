@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from quality_platform.config.source_models import ConnectionConfig, PostgresSour
 from quality_platform.sources.incremental import CursorRange, cursor_name
 from quality_platform.sources.postgres_catalog import Relation, found_relation
 from quality_platform.sources.postgres_columns import select_list
+from quality_platform.sources.postgres_copy import copy_session
 from quality_platform.sources.postgres_cursor import PostgresCursor
 from quality_platform.sources.postgres_parallel import parallel_batches
 from quality_platform.sources.postgres_session import PostgresSession, postgres_session
@@ -55,7 +56,7 @@ class PostgresSource:
         return self._new(wanted)
 
     def _everything(self) -> Part:
-        with self._session() as session:
+        with copy_session(self.connection, self.place) as session:
             select_list(found_relation(session, self.config), self.context, self.config)
             now = session.rows(
                 "SELECT pg_catalog.clock_timestamp()::text AS now, "
@@ -79,8 +80,10 @@ class PostgresSource:
         name = cursor_name(incremental)
         return (Part(name, found.version, partial(self._batches, found)),)
 
-    def _session(self) -> Any:
-        return postgres_session(self.connection, self.place)
+    def _session(self) -> AbstractContextManager[PostgresSession]:
+        # Several connections are read at once only by the driver that holds no lock of Python's.
+        open_ = postgres_session if self.config.parallel > 1 else copy_session
+        return open_(self.connection, self.place)
 
     def _batches(self, within: CursorRange | None) -> Iterator[SourceBatch]:
         with self._session() as session:
@@ -93,8 +96,10 @@ class PostgresSource:
                 )
             else:
                 batches = session.stream(statement(""))
-            for batch in batches:
-                yield source_batch(batch)
+            # A reading that is left early ends before its connection does.
+            with closing(batches):
+                for batch in batches:
+                    yield source_batch(batch)
 
     def _condition(
         self, session: PostgresSession, relation: Relation, within: CursorRange | None

@@ -157,12 +157,13 @@ def of_connecting(text: str) -> Failure | None:
 
 @contextmanager
 def connecting(place: DatabasePlace) -> Iterator[None]:
-    """Turns what the driver raises while it connects into errors that show nothing of the URL."""
+    """Turns what a driver raises while it connects into errors that show nothing of the URL."""
+    import psycopg2
     from adbc_driver_manager import Error
 
     try:
         yield
-    except Error as error:
+    except (Error, psycopg2.Error) as error:
         found = of_connecting(str(error)) or _NO_ANSWER
         # Not even as the cause: the driver's text can have a part of the URL.
         raise place.error(found) from None
@@ -170,32 +171,36 @@ def connecting(place: DatabasePlace) -> Iterator[None]:
 
 @contextmanager
 def running(place: DatabasePlace, probe: Callable[[], bool]) -> Iterator[None]:
-    """Turns what the driver raises while it runs a statement or reads its rows.
+    """Turns what a driver raises while it runs a statement or reads its rows.
 
-    `probe` tells whether the connection still answers: an error amid the rows has no code.
+    `probe` tells whether the connection still answers: ADBC's errors amid the rows have no code.
     """
+    import psycopg2
     from adbc_driver_manager import Error
 
     try:
         yield
     except Error as error:
-        code = error.sqlstate or ""
-        raise _of_code(code, str(error), place, probe) from None
+        text = str(error)
+        found = _of_code(error.sqlstate or "", _telling(text), place)
+        raise found or _of_text(text, place, probe) from None
+    except psycopg2.Error as error:
+        found = _of_code(error.pgcode or "", error.diag.message_primary or "", place)
+        raise found or _of_text(str(error), place, probe) from None
     except (OSError, pa.ArrowException) as error:
         raise _of_text(str(error), place, probe) from None
 
 
-def _of_code(code: str, text: str, place: DatabasePlace, probe: Callable[[], bool]) -> SourceError:
+def _of_code(code: str, told: str, place: DatabasePlace) -> SourceError | None:
+    """The error of a code, with the server's sentence where it speaks of names."""
     if not code:
-        return _of_text(text, place, probe)
+        return None
     found = of_sqlstate(code) or _BAD_ROW
-    return place.error(
-        found, f"{_telling(text)} ({code})" if code[:2] in _TELLING_CLASSES else code
-    )
+    return place.error(found, f"{told} ({code})" if code[:2] in _TELLING_CLASSES else code)
 
 
 def _telling(text: str) -> str:
-    """PostgreSQL's own sentence, without what the driver puts around it."""
+    """PostgreSQL's own sentence, without what ADBC puts around it."""
     lines = text.splitlines()
     return lines[0].partition("ERROR: ")[2].strip() if lines else ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -75,7 +75,7 @@ class PostgresSession:
             cursor.execute(sql)
             return list(cursor.fetch_arrow_table().column_names)
 
-    def stream(self, sql: str) -> Iterator[pa.RecordBatch]:
+    def stream(self, sql: str) -> Generator[pa.RecordBatch, None, None]:
         """The rows of a result, in batches of about `BATCH_BYTES`.
 
         Raises:

@@ -208,8 +208,8 @@ def test_a_reader_that_is_given_up_leaves_neither_process_nor_file(
     platform = mysql_table(project, database, "orders", COLUMNS).open()
     table = platform.tables["orders"]
     source = open_source(table.config.source, source_context(platform, table))
-    (part,) = source.parts(Wanted(Position()))
     before = _children()
+    (part,) = source.parts(Wanted(Position()))
 
     batches = part.batches()
     next(batches)
@@ -218,6 +218,26 @@ def test_a_reader_that_is_given_up_leaves_neither_process_nor_file(
 
     assert _children() == before
     assert not [path for path in platform.home.rglob("*") if path.is_file()]
+
+
+def test_a_reader_that_is_planned_and_never_read_ends_with_its_source(
+    project: Project, database: MariaDb
+) -> None:
+    from quality_platform.flows.load_table import source_context
+    from quality_platform.lake.position import Position
+    from quality_platform.sources.protocol import Wanted
+    from quality_platform.sources.registry import open_source
+
+    platform = mysql_table(project, database, "orders", COLUMNS).open()
+    table = platform.tables["orders"]
+    source = open_source(table.config.source, source_context(platform, table))
+    before = _children()
+    parts = source.parts(Wanted(Position()))
+    assert len(_children()) == len(before) + 1
+
+    del source, parts
+
+    assert _children() == before
 
 
 def _children() -> set[str]:

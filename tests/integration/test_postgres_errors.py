@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from support.local_servers import PASSWORD, free_port
@@ -154,12 +155,60 @@ def test_one_of_several_connections_that_is_lost_publishes_nothing(
     assert not [thread for thread in threading.enumerate() if "_work" in thread.name]
 
 
-def reading(platform: Platform) -> Iterator[SourceBatch]:
+def test_a_reading_that_is_left_early_leaves_no_thread_and_no_connection(
+    project: Project, database: PostgresDatabase
+) -> None:
+    source = {"query": "SELECT a.* FROM orders a, generate_series(1, 20)"}
+    batches = reading(postgres_table(project, database, "orders", COLUMNS, source=source).open())
+    assert next(batches).records < 50_000 * 20
+
+    batches.close()
+
+    assert not copying_threads()
+    while database.rows(f"SELECT 1 {OURS} AND state = 'active'"):
+        time.sleep(0.05)  # The server sees it when it sends the next rows.
+
+
+def test_a_reading_is_interrupted_while_the_server_is_silent(
+    project: Project, database: PostgresDatabase
+) -> None:
+    source = {"query": "SELECT 1::bigint AS id, pg_sleep(600)::text AS name"}
+    batches = reading(postgres_table(project, database, "orders", COLUMNS, source=source).open())
+    waiting = threading.Thread(target=_interrupt_the_sleeping, args=(database,))
+    waiting.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    waiting.join()
+
+    assert not copying_threads()
+    database.run(f"SELECT pg_terminate_backend(pid) {OURS}")
+
+
+OURS = "FROM pg_stat_activity WHERE application_name = 'quality-platform'"
+
+
+def copying_threads() -> list[threading.Thread]:
+    """The threads that read rows from PostgreSQL."""
+    return [thread for thread in threading.enumerate() if "(copy)" in thread.name]
+
+
+def _interrupt_the_sleeping(database: PostgresDatabase) -> None:
+    while not database.rows(f"SELECT 1 {OURS} AND wait_event = 'PgSleep'"):
+        time.sleep(0.05)
+    identity = threading.main_thread().ident
+    assert identity is not None
+    signal.pthread_kill(identity, signal.SIGINT)
+
+
+def reading(platform: Platform) -> Generator[SourceBatch, None, None]:
     """The batches of `orders`, as they are read."""
     table = platform.tables["orders"]
     source = open_source(table.config.source, source_context(platform, table))
     (part,) = source.parts(Wanted(Position()))
-    return part.batches()
+    batches = part.batches()
+    assert isinstance(batches, Generator)
+    return batches
 
 
 def test_a_connection_that_is_lost_amid_the_rows_publishes_nothing(

@@ -17,6 +17,7 @@ def load() -> Mapping[str, str]:
     """Imports the platform and what it runs on."""
     import adbc_driver_postgresql.dbapi  # noqa: F401
     import duckdb  # noqa: F401
+    import psycopg2  # noqa: F401
     import pyarrow.csv
     import pyarrow.parquet  # noqa: F401
     import pyiceberg.catalog.sql  # noqa: F401
@@ -25,7 +26,7 @@ def load() -> Mapping[str, str]:
     import quality_platform.flows.platform
     import quality_platform.sources.csv_files  # noqa: F401
 
-    names = ("quality-platform", "pyarrow", "pyiceberg", "adbc-driver-postgresql", "connectorx")
+    names = ("quality-platform", "pyarrow", "pyiceberg", "psycopg2-binary", "connectorx")
     return {name: version(name) for name in names}
 
 
