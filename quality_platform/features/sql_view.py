@@ -86,8 +86,11 @@ def compute(
     inputs: Mapping[str, FeatureInput],
     settings: EngineSettings,
     batch_rows: int = 65536,
+    where: str = "",
 ) -> Iterator[pa.RecordBatch]:
     """The rows of the query, as they come: batches of about `batch_rows` rows, none for no rows.
+
+    `where` is a SQL condition on the query's columns, "" for all rows.
 
     Column types are DuckDB's: the sum of integers is a decimal of 38 digits, timestamps have
     microseconds. Work that does not fit into the memory limit spills to disk.
@@ -113,6 +116,8 @@ def compute(
             # Unlike execute(), sql() streams: nothing of the result is kept.
             relation = connection.sql(query.sql)
             _require_distinct_names(relation.columns, query)
+            if where:
+                relation = relation.filter(where)
             yield from relation.to_arrow_reader(batch_rows)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             # What fails while rows are streaming arrives as OSError with DuckDB's message.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from quality_platform.checks.results import CheckResult
 from quality_platform.checks.specs import CheckSpec, Conforms, Scope
 from quality_platform.errors import TableNotFoundError
+from quality_platform.flows.audit_partitions import (
+    Asked,
+    held_rows,
+    published_rows,
+    records,
+)
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
@@ -39,15 +45,20 @@ _UNTOLD = (
 
 
 def audit_table(
-    platform: Platform, name: str, names: Collection[str] | None = None
+    platform: Platform,
+    name: str,
+    names: Collection[str] | None = None,
+    partitions: Asked = None,
 ) -> tuple[CheckResult, ...]:
     """Runs the table's checks (those called `names`, or all) on what is published.
 
     Row rules judge the published rows. Gates judge each load's batch as it was read: its published
     rows and its quarantined ones. Loads that upkeep has put together, and whose own files are gone,
-    are not judged again; where there are no others, gates end as errors.
+    are not judged again; where there are no others, gates end as errors. Of a partitioned table,
+    the rows of `partitions` (the first and the last, all where None) are one batch as they are now.
 
     Raises:
+        ConfigurationError: the table has no such partitions.
         TableNotFoundError: nothing has been published yet.
         TableSchemaError: the table lacks a column that its contract has by now.
     """
@@ -58,9 +69,11 @@ def audit_table(
         raise TableNotFoundError(f"nothing has been published to {table.identifier} yet")
     require_columns(main, table.schema.names)
     published = present_rows(table, files_of(main, snapshot.snapshot_id))
+    if table.partitions is not None:
+        published = published_rows(table, published, partitions)
     audit = _Audit(platform, table, Pins.of(platform, table.references))
     results = [*audit.row_rules(published)]
-    loads = audit.loads(published)
+    loads = audit.loads(published, partitions)
     results += merged([audit.gates(*load) for load in loads]) if loads else audit.untold_gates()
     if isinstance(table, FeatureTable):
         results += drift_results(platform, table)
@@ -73,23 +86,34 @@ class _Audit:
         self._table = table
         self._pins = pins
 
-    def row_rules(self, published: Sequence[str]) -> tuple[CheckResult, ...]:
-        """Row rules on all published rows at once."""
-        return self._judged(Scope.ROW, published, ())
+    def _records(self, good: TableFiles, held: TableFiles) -> int | None:
+        """The records of the batch, where the files have others too; else they tell."""
+        if self._table.partitions is None:
+            return None
+        return records(self._platform.engine, good, held)
 
-    def gates(self, good: Sequence[str], held: Sequence[str]) -> tuple[CheckResult, ...]:
+    def row_rules(self, published: TableFiles) -> tuple[CheckResult, ...]:
+        """Row rules on all published rows at once."""
+        return self._judged(Scope.ROW, published, TableFiles())
+
+    def gates(self, good: TableFiles, held: TableFiles) -> tuple[CheckResult, ...]:
         """Gates on the batch of one load."""
         return self._judged(Scope.GATE, good, held)
 
-    def loads(self, published: TableFiles) -> list[tuple[TableFiles, TableFiles]]:
+    def loads(
+        self, published: TableFiles, partitions: Asked = None
+    ) -> list[tuple[TableFiles, TableFiles]]:
         """Published and quarantined files of every load that has rows and can be told.
 
         A table without rows is a batch without rows. Where rows take the place of others, what was
         read cannot be told from what was there: all present rows are one batch.
         """
+        lake, table = self._platform.lake, self._table
+        if table.partitions is not None:
+            main = lake.table(table.identifier)
+            return [(published, held_rows(lake, table, main, partitions))]
         if not published or rules_of(self._table) is not None:
             return [(published, TableFiles())]
-        lake, table = self._platform.lake, self._table
         main, quarantine = (
             lake.table(table.identifier),
             lake.find_table(table.quarantine_identifier),
@@ -124,9 +148,7 @@ class _Audit:
         results = judge.results(counts, {}, {spec.name: _UNTOLD for spec in gates})
         return tuple(result for result in results if result.spec.scope is Scope.GATE)
 
-    def _judged(
-        self, scope: Scope, good: Sequence[str], held: Sequence[str]
-    ) -> tuple[CheckResult, ...]:
+    def _judged(self, scope: Scope, good: TableFiles, held: TableFiles) -> tuple[CheckResult, ...]:
         platform, table = self._platform, self._table
         samples = Samples(table.object, platform.sample_rows)
         files = BatchFiles(table.schema, good, held, UNCONFORMED)
@@ -134,7 +156,9 @@ class _Audit:
             keys = ReferenceKeys(connection, self._pins.files, table.name)
             plan = CheckPlan.of(table, connection, keys)
             limit = platform.engine.check_timeout_seconds
-            batch = BatchChecks(connection, files, keys, timeout_seconds=limit)
+            batch = BatchChecks(
+                connection, files, keys, rows_read=self._records(good, held), timeout_seconds=limit
+            )
             specs = [
                 spec
                 for spec in (*plan.row_rules, *plan.batch_checks)

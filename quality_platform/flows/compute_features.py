@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from quality_platform.errors import FeatureViewError
 from quality_platform.features.sql_view import FeatureInput, FeatureQuery, compute, validated
+from quality_platform.flows.compute_partitions import PartitionedView
 from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.load_changes import LoadPlan
 from quality_platform.flows.load_table import load_id_of, outcome_of
-from quality_platform.flows.outcomes import Progress, TableOutcome, silent
+from quality_platform.flows.outcomes import LoadOutcome, Progress, TableOutcome, silent
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import LakeTables, Load
 from quality_platform.flows.recording import recorded, starting_over
@@ -24,19 +25,50 @@ from quality_platform.lake.query import EngineSettings
 
 
 def compute_feature_view(
-    platform: Platform, name: str, run_id: str, progress: Progress = silent
+    platform: Platform,
+    name: str,
+    run_id: str,
+    progress: Progress = silent,
+    partitions: tuple[str, str] | None = None,
 ) -> TableOutcome:
     """Computes a feature view when its inputs, its SQL or its contract have changed.
 
-    The results include those of its drift test.
+    Of a partitioned one, what is due is computed, or what is asked for: `partitions` are the first
+    and the last. The results include those of its drift test.
 
     Raises:
+        ConfigurationError: the view has no such partitions.
         FeatureViewError: an input is not published yet, or the SQL cannot be run.
         LakeError: the lake cannot be used.
     """
     view = platform.feature_tables[name]
-    with recorded(platform, name, run_id) as record:
+    loads: list[LoadOutcome] = []
+    with recorded(platform, name, run_id, loads) as record:
+        if view.partitions is not None:
+            run = _PartitionedRun(platform, view, run_id, progress, partitions)
+            return record(starting_over(lambda: run.compute(loads)))
         return record(starting_over(lambda: _compute(platform, view, run_id, progress)))
+
+
+@dataclass(frozen=True)
+class _PartitionedRun:
+    platform: Platform
+    view: FeatureTable
+    run_id: str
+    progress: Progress
+    asked: tuple[str, str] | None
+
+    def compute(self, loads: list[LoadOutcome]) -> TableOutcome:
+        """Adds to `loads`, which keeps what was published before another run was faster."""
+        platform, view = self.platform, self.view
+        query = validated(view.sql, view.config.inputs, location=view.sql_location)
+        pins = Pins.of(platform, (*view.config.inputs, *view.references))
+        _require_inputs(view, pins)
+        reader = _Reader(view, query, _inputs(platform, view, pins), platform.engine)
+        PartitionedView(
+            platform, view, pins, self.run_id, self.progress, reader.batches, self.asked
+        ).compute(loads)
+        return _with_drift(platform, view, outcome_of(platform, view, self.run_id, loads, pins))
 
 
 def _compute(
@@ -52,7 +84,10 @@ def _compute(
         progress("computing", f"from {', '.join(view.config.inputs)}")
         reader = _Reader(view, query, _inputs(platform, view, pins), platform.engine)
         loads.append(Load(platform, view, tables, plan, pins, run_id, progress).run(reader))
-    outcome = outcome_of(platform, view, run_id, loads, pins)
+    return _with_drift(platform, view, outcome_of(platform, view, run_id, loads, pins))
+
+
+def _with_drift(platform: Platform, view: FeatureTable, outcome: TableOutcome) -> TableOutcome:
     if outcome.state != "published":
         return outcome
     return replace(outcome, results=(*outcome.results, *drift_results(platform, view)))
@@ -91,12 +126,13 @@ class _Reader:
     engine: EngineSettings
 
     def __call__(self, staging: Staging) -> None:
-        for batch in self._batches():
+        for batch in self.batches():
             staging.add_rows(batch, self.view.sql_location.file)
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, where: str = "") -> Iterator[pa.RecordBatch]:
+        """The rows for which a SQL condition is true, or all, with the contract's types."""
         schema = self.view.schema
-        for batch in compute(self.query, self.inputs, self.engine):
+        for batch in compute(self.query, self.inputs, self.engine, where=where):
             if set(batch.schema.names) != set(schema.names):
                 raise FeatureViewError(
                     "the columns of the SQL are not those of the contract",

@@ -22,6 +22,8 @@ from quality_platform.flows.outcomes import (
     merged,
     silent,
 )
+from quality_platform.flows.partition_sources import load_of_partitions
+from quality_platform.flows.partitions import require_no_partitions
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import LakeTables, Load
 from quality_platform.flows.recording import recorded, starting_over
@@ -69,9 +71,20 @@ def load_table(
     loads: list[LoadOutcome] = []
     require_possible(table, request)
     remove_scratch_of_the_dead()
-    run = _TableRun(platform, table, run_id, progress, request)
+    flow = _flow_of(platform, table, run_id, progress, request)
     with recorded(platform, name, run_id, loads) as record:
-        return record(starting_over(lambda: run.load_new_parts(loads)))
+        return record(starting_over(lambda: flow(loads)))
+
+
+def _flow_of(
+    platform: Platform, table: SourceTable, run_id: str, progress: Progress, request: Request
+) -> Callable[[list[LoadOutcome]], TableOutcome]:
+    if table.config.partitions is None:
+        return _TableRun(platform, table, run_id, progress, request).load_new_parts
+    # It is built from the parts of this module.
+    from quality_platform.flows.load_partitions import PartitionedRun
+
+    return PartitionedRun(platform, table, run_id, progress, request).load
 
 
 @dataclass(frozen=True)
@@ -85,9 +98,11 @@ class _TableRun:
     def load_new_parts(self, loads: list[LoadOutcome]) -> TableOutcome:
         """Adds to `loads`, which keeps what was published before another run was faster."""
         platform, table = self.platform, self.table
-        planned = _position(platform, table)
+        planned = position_of(platform, table)
         told: list[str] = []
         context = source_context(platform, table, told.append)
+        if table.config.load.mode == "append" and not self.request.full_refresh:
+            require_no_partitions(table.name, planned)
         batches = self._batches(self._parts(context, planned))
         pins = Pins.of(platform, table.references)
         failed: dict[str, SourceError] = {}
@@ -101,7 +116,7 @@ class _TableRun:
             if loads[-1].blocked:
                 break
         outcome = outcome_of(platform, table, self.run_id, loads, pins)
-        return _partly(table, outcome, failed, tuple(dict.fromkeys(told)))
+        return partly(table, outcome, failed, tuple(dict.fromkeys(told)))
 
     def _parts(self, context: SourceContext, planned: Position) -> Sequence[Part]:
         """What is there to load; a source that does not answer at once is asked again."""
@@ -136,7 +151,7 @@ class _TableRun:
         tables = LakeTables.of(self.platform, self.table)
         _require_still_new(self.table, names, planned, tables.position)
         load = Load(self.platform, self.table, tables, plan, pins, self.run_id, self.progress)
-        return load.run(_Reader(self.table, batch, tell))
+        return load.run(SourceReader(self.table, batch, tell))
 
     def _batches(self, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
         """What is loaded at once: a full refresh takes the place of all rows by one load."""
@@ -176,7 +191,7 @@ class _TableRun:
         return range_condition(table, source_context(self.platform, table), backfill)
 
 
-def _position(platform: Platform, table: SourceTable) -> Position:
+def position_of(platform: Platform, table: SourceTable) -> Position:
     """Where the table's rows come from; a table that is not there yet is not made for it."""
     if platform.lake.find_table(table.identifier) is None:
         return Position()
@@ -193,8 +208,8 @@ def source_context(
     return SourceContext(
         table=table.name,
         columns=pa.schema([f.with_name(n) for n, f in zip(names, table.schema, strict=True)]),
-        load=table.config.load,
-        resolve=platform.runner.resolve,
+        load=load_of_partitions(table),
+        resolve=platform.runner.resolver("tables", table.name),
         location=partial(platform.runner.location, "tables", table.name),
         connection=platform.runner.config.connections.get(connection),
         lake=platform.lake,
@@ -254,12 +269,15 @@ def _require_still_new(
 
 
 @dataclass(frozen=True)
-class _Reader:
+class SourceReader:
+    """Stages the parts of a source, of a type that fits; `tell` takes what people must know."""
+
     table: SourceTable
     parts: Sequence[Part]
     tell: Callable[[str], None]
 
     def __call__(self, staging: Staging) -> None:
+        """Adds all records of the parts to a staging."""
         for part in self.parts:
             for number, batch in enumerate(part.batches()):
                 if not batch.text and not number:
@@ -283,7 +301,7 @@ class _Reader:
         )
 
 
-def _partly(
+def partly(
     table: SourceTable,
     outcome: TableOutcome,
     failed: Mapping[str, SourceError],

@@ -50,6 +50,16 @@ def silent(step: str, detail: str) -> None:
 
 
 @dataclass(frozen=True)
+class PartitionCounts:
+    """What a load did with the rows of one partition, by its key."""
+
+    key: str
+    rows_read: int
+    rows_published: int
+    rows_quarantined: int
+
+
+@dataclass(frozen=True)
 class LoadOutcome:
     """One load: one unit of ingest, committed as a whole or not at all.
 
@@ -70,6 +80,11 @@ class LoadOutcome:
         rows_deleted: Rows of the table that were removed, or ended, with no other in their place.
         rows_deleting: Rows read that say that another is deleted, where it was there.
         notes: What people must know of the load, in sentences.
+        partitions: What became of each partition that was loaded, in order; () where the table has
+            none.
+        batches: The batches in which its rows came.
+        bytes_read: The bytes of the rows read, in memory.
+        bytes_written: The bytes of the data files that were committed, the quarantine's too.
     """
 
     load_id: str
@@ -88,6 +103,10 @@ class LoadOutcome:
     rows_deleted: int = 0
     rows_deleting: int = 0
     notes: tuple[str, ...] = ()
+    partitions: tuple[PartitionCounts, ...] = ()
+    batches: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
 
     @property
     def rows_not_published(self) -> int:
@@ -98,6 +117,12 @@ class LoadOutcome:
     def row_counts(self) -> dict[str, int]:
         """What became of rows beside those published and quarantined, by a word for each."""
         return {word: getattr(self, f"rows_{word}") for word in MERGED}
+
+    @property
+    def partition(self) -> str:
+        """The partition, or the first and the last; "" where the table has none."""
+        keys = [counts.key for counts in self.partitions]
+        return "...".join(dict.fromkeys([*keys[:1], *keys[-1:]]))
 
     @property
     def blocked(self) -> bool:
@@ -136,6 +161,12 @@ class TableOutcome:
     drift: tuple[str, ...] = ()
 
     @property
+    def partition(self) -> str:
+        """The partition that was loaded, or the first and the last; "" where there is none."""
+        keys = [counts.key for load in self.loads for counts in load.partitions]
+        return "...".join(dict.fromkeys([*keys[:1], *keys[-1:]]))
+
+    @property
     def rows_read(self) -> int:
         """Rows read by the loads of this run."""
         return sum(load.rows_read for load in self.loads)
@@ -149,6 +180,16 @@ class TableOutcome:
     def rows_quarantined(self) -> int:
         """Rows that this run quarantined."""
         return sum(load.rows_quarantined for load in self.loads)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the rows that the loads of this run read, in memory."""
+        return sum(load.bytes_read for load in self.loads)
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of the data files that this run committed."""
+        return sum(load.bytes_written for load in self.loads)
 
     @property
     def row_counts(self) -> dict[str, int]:

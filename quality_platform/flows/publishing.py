@@ -12,6 +12,7 @@ from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.results import CheckResult
 from quality_platform.errors import AccountingError, ConcurrentLoadError
 from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.facts import tell_facts
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.late_rows import LateRows, late_rows
 from quality_platform.flows.load_changes import (
@@ -107,10 +108,16 @@ class Load:
                 connection, {**self.pins.files, self.table.name: published.files}, self.table.name
             )
             plan = CheckPlan.of(self.table, connection, keys)
+            tell_facts(load_id=self.plan.load_id, attempt=attempt)
             with self._staging(plan, keys, self._provenance(attempt)) as staging:
                 try:
                     read(staging)
                     staging.close()
+                    tell_facts(
+                        rows_read=staging.rows_read,
+                        batches=staging.batches,
+                        bytes_read=staging.bytes_read,
+                    )
                     self.progress("staged", f"{staging.rows_read:,} rows read")
                     changes = found_changes(self.plan, self.table, published, staging)
                     results, settled = self._check(staging, plan, keys, changes)
@@ -122,6 +129,7 @@ class Load:
                 except BaseException:
                     staging.discard()
                     raise
+                tell_facts(checks=len(results))
                 self.progress("checked", f"{len(results)} checks run")
                 return self._decide(staging, attempt, results, changed)
 
@@ -230,6 +238,8 @@ class Load:
             rows_published=0,
             rows_quarantined=0,
             results=tuple(results),
+            batches=staging.batches,
+            bytes_read=staging.bytes_read,
         )
         if outcome.blocked:
             return self._block(staging, outcome, changed.rewritten)
@@ -305,6 +315,9 @@ class Load:
             rows_quarantined=rows_held - staging.rows_carried,
             snapshot_id=main.snapshot_id,
             quarantine_snapshot_id=held.snapshot_id if held else None,
+            bytes_written=sum(
+                int(summary_of(made).get("added-files-size", 0)) for made in (held, main) if made
+            ),
         )
 
     def _position_after(self, outcome: LoadOutcome, at: datetime, *, held: bool) -> Position:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from quality_platform.checks.results import Verdict
+from quality_platform.checks.results import CheckResult, Verdict
 from quality_platform.errors import ConcurrentLoadError, LakeError, QualityPlatformError
 from quality_platform.flows.outcomes import (
     LoadOutcome,
@@ -68,7 +68,7 @@ def recorded(
         run = replace(_table_run(name, started, done), state="failed", message=str(error))
         # The lake may be what failed; the error itself matters more than its record.
         with suppress(LakeError):
-            record_run(platform.lake, run, done.results)
+            record_run(platform.lake, run, *_results_of(done))
         raise
 
 
@@ -76,7 +76,8 @@ def _record_outcome(
     platform: Platform, name: str, started: datetime, outcome: TableOutcome | MaterializationOutcome
 ) -> None:
     if isinstance(outcome, TableOutcome):
-        record_run(platform.lake, _table_run(name, started, outcome), outcome.results)
+        run = _table_run(name, started, outcome)
+        record_run(platform.lake, run, *_results_of(outcome))
         return
     run = RunRecord(
         table=name,
@@ -88,6 +89,15 @@ def _record_outcome(
         snapshot_id=outcome.snapshot_id,
     )
     record_run(platform.lake, run)
+
+
+def _results_of(
+    outcome: TableOutcome,
+) -> tuple[Sequence[CheckResult], Mapping[str, Sequence[CheckResult]]]:
+    """The results of the whole run, and those of each load of partitions."""
+    by_partition = {load.partition: load.results for load in outcome.loads if load.partition}
+    told = {result.spec.name for results in by_partition.values() for result in results}
+    return [r for r in outcome.results if r.spec.name not in told], by_partition
 
 
 def _before_the_error(name: str, run_id: str, loads: Sequence[LoadOutcome]) -> TableOutcome:
@@ -119,5 +129,8 @@ def _table_run(name: str, started: datetime, outcome: TableOutcome) -> RunRecord
         checks_in_error=outcome.count(Verdict.ERROR),
         snapshot_id=outcome.snapshot_id,
         message=" ".join(outcome.told),
+        partition=outcome.partition or None,
+        bytes_read=outcome.bytes_read,
+        bytes_written=outcome.bytes_written,
         **{f"rows_{word}": number for word, number in outcome.row_counts.items()},
     )

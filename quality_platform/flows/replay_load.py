@@ -89,7 +89,9 @@ class ReplayLoad(Load):
         context = source_context(self.platform, self.table)
         raw = RawRecords(context, self.table.config.source, self.tables.position)
         shared = {name: getattr(plain, name) for name in _SHARED}
-        return ReplayStaging(**shared, raw=None if is_release else raw, keeps_reasons=is_release)
+        # What is read again may be of another partition than the one that would replace it.
+        rereads = not is_release and self.table.config.partitions is None
+        return ReplayStaging(**shared, raw=raw if rereads else None, keeps_reasons=is_release)
 
     def _late(self, batch: BatchChecks, changes: RowChanges | None) -> dict[str, LateRows]:
         late = super()._late(batch, changes)

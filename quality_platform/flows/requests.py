@@ -17,12 +17,14 @@ from quality_platform.sources.protocol import Backfill, SourceContext
 class Request:
     """Nothing in particular, everything again (`full_refresh`), or a range again (`backfill`).
 
-    `retry` is the number of the attempt, by whoever runs the load: 0 for the first.
+    `retry` is the number of the attempt, by whoever runs the load: 0 for the first. `partitions`
+    are the keys of the first and the last partition that are asked for.
     """
 
     full_refresh: bool = False
     backfill: Backfill | None = None
     retry: int = 0
+    partitions: tuple[str, str] | None = None
 
     @classmethod
     def of(cls, *, full_refresh: bool = False, start: str = "", end: str = "") -> Request:
@@ -47,8 +49,17 @@ def require_possible(table: SourceTable, request: Request) -> None:
     """Checks that the table can be asked for this.
 
     Raises:
-        RunnerFileError: a range of a table that is not read by a cursor.
+        RunnerFileError: a range of a table that is not read by a cursor, or a partition of one that
+            has none.
     """
+    if table.config.partitions is not None:
+        return
+    if request.partitions is not None:
+        raise RunnerFileError(
+            f"{table.name} has no partitions",
+            location=table.location,
+            field=f"tables.{table.name}.partitions",
+        )
     if request.backfill is not None and table.config.load.incremental is None:
         raise RunnerFileError(
             f"{table.name} is not read by a cursor: it has no range to read again",

@@ -93,6 +93,8 @@ class Staging:
     versions: VersionDates | None = None
     merge: MergeRules | None = None
     rows_read: int = 0
+    batches: int = 0
+    bytes_read: int = 0
     rows_carried: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     judged: Counter[str] = field(default_factory=Counter)
@@ -147,6 +149,8 @@ class Staging:
 
     def _add(self, rows: pa.RecordBatch, bad_cells: Sequence[BadCell], origin: Origin) -> None:
         self.rows_read += rows.num_rows
+        self.batches += 1
+        self.bytes_read += rows.nbytes
         marked = self.marks.positions(rows, positions(bad_cells)) if self.marks else NO_ROWS
         if self.marks is None or not len(marked):
             self._judge(rows, bad_cells, origin)

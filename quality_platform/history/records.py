@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from quality_platform.lake.catalog import Lake
 from quality_platform.lake.data_files import RollingWriter
 from quality_platform.lake.query import EngineSettings, duckdb_session, quote_literal
 from quality_platform.lake.reading import files_of, snapshot_of
+from quality_platform.lake.table_files import TableFiles, read_parquet
 
 RUNS = "history.runs"
 CHECK_RESULTS = "history.check_results"
@@ -50,6 +52,9 @@ _RUNS_FIELDS: list[pa.Field[Any]] = [
     pa.field("rows_unchanged", pa.int64()),
     pa.field("rows_superseded", pa.int64()),
     pa.field("rows_deleted", pa.int64()),
+    pa.field("partition", pa.string()),
+    pa.field("bytes_read", pa.int64()),
+    pa.field("bytes_written", pa.int64()),
 ]
 RUNS_SCHEMA = pa.schema(_RUNS_FIELDS)
 
@@ -67,6 +72,8 @@ _CHECK_RESULTS_FIELDS: list[pa.Field[Any]] = [
     pa.field("threshold", pa.string()),
     pa.field("message", pa.string()),
     pa.field("checked_at", _AT, nullable=False),
+    # As above.
+    pa.field("partition", pa.string()),
 ]
 CHECK_RESULTS_SCHEMA = pa.schema(_CHECK_RESULTS_FIELDS)
 
@@ -88,7 +95,9 @@ class RunRecord:
     """One run of one table.
 
     `state` is published, partly_published, blocked, materialized, failed, rolled_back, replayed,
-    released or discarded.
+    released or discarded. `partition` is the partition that was loaded, or the first and the last
+    of several; None where the table has none. `bytes_read` are those of the rows in memory,
+    `bytes_written` those of the data files that were committed.
     """
 
     table: str
@@ -109,6 +118,9 @@ class RunRecord:
     rows_unchanged: int = 0
     rows_superseded: int = 0
     rows_deleted: int = 0
+    partition: str | None = None
+    bytes_read: int = 0
+    bytes_written: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,19 +149,28 @@ def record_decision(lake: Lake, decision: DecisionRecord) -> None:
     _append(lake, DECISIONS, DECISIONS_SCHEMA, [asdict(decision)])
 
 
-def record_run(lake: Lake, run: RunRecord, results: Sequence[CheckResult] = ()) -> None:
+def record_run(
+    lake: Lake,
+    run: RunRecord,
+    results: Sequence[CheckResult] = (),
+    by_partition: Mapping[str, Sequence[CheckResult]] = MappingProxyType({}),
+) -> None:
     """Adds a run and its check results to the history.
+
+    `by_partition` are results of single partitions; `results` those of the whole run.
 
     Raises:
         LakeError: the lake cannot be used.
     """
-    if results:
-        rows = [_result_row(run, result) for result in results]
+    rows = [_result_row(run, result, None) for result in results]
+    for partition, found in by_partition.items():
+        rows += [_result_row(run, result, partition) for result in found]
+    if rows:
         _append(lake, CHECK_RESULTS, CHECK_RESULTS_SCHEMA, rows)
     _append(lake, RUNS, RUNS_SCHEMA, [asdict(run)])
 
 
-def _result_row(run: RunRecord, result: CheckResult) -> dict[str, object]:
+def _result_row(run: RunRecord, result: CheckResult, partition: str | None) -> dict[str, object]:
     spec = result.spec
     return {
         "table": run.table,
@@ -165,6 +186,7 @@ def _result_row(run: RunRecord, result: CheckResult) -> dict[str, object]:
         "threshold": str(spec.threshold),
         "message": result.message,
         "checked_at": run.ended_at,
+        "partition": partition,
     }
 
 
@@ -180,12 +202,12 @@ def _append(
 
 def latest_runs(lake: Lake, settings: EngineSettings) -> dict[str, dict[str, Any]]:
     """The latest run of every table, by the table's name, with the columns of `history.runs`."""
-    files = _files(lake, RUNS)
+    files = files_of_history(lake, RUNS)
     if not files:
         return {}
     with duckdb_session(settings) as connection:
         rows = connection.sql(
-            f'SELECT DISTINCT ON ("table") * FROM read_parquet({files}) '
+            f'SELECT DISTINCT ON ("table") * FROM {read_parquet(files)} '
             'ORDER BY "table", ended_at DESC'
         ).to_arrow_table()
     return {row["table"]: row for row in rows.to_pylist()}
@@ -195,23 +217,23 @@ def latest_results(
     lake: Lake, settings: EngineSettings, table: str, *, verdicts: Sequence[Verdict]
 ) -> list[dict[str, Any]]:
     """The results of the latest run of a table that had any, of these verdicts."""
-    files = _files(lake, CHECK_RESULTS)
+    files = files_of_history(lake, CHECK_RESULTS)
     if not files:
         return []
     wanted = ", ".join(quote_literal(verdict.value) for verdict in verdicts)
     with duckdb_session(settings) as connection:
         rows = connection.sql(
-            f'SELECT * FROM read_parquet({files}) WHERE "table" = {quote_literal(table)} '
+            f'SELECT * FROM {read_parquet(files)} WHERE "table" = {quote_literal(table)} '
             f"QUALIFY dense_rank() OVER (ORDER BY checked_at DESC) = 1 AND verdict IN ({wanted}) "
             'ORDER BY verdict, "check"'
         ).to_arrow_table()
     return list(rows.to_pylist())
 
 
-def _files(lake: Lake, identifier: str) -> str:
+def files_of_history(lake: Lake, identifier: str) -> TableFiles:
+    """The data files of a history table; none where nothing was recorded yet."""
     table = lake.find_table(identifier)
     snapshot = snapshot_of(table) if table is not None else None
     if table is None or snapshot is None:
-        return ""
-    listed = ", ".join(quote_literal(file) for file in files_of(table, snapshot.snapshot_id))
-    return f"[{listed}]"
+        return TableFiles()
+    return files_of(table, snapshot.snapshot_id)

@@ -106,8 +106,8 @@ def never_read(context: SourceContext, which: str) -> SourceError:
         "would ever read them",
         location=context.location("load", "incremental"),
         field=f"tables.{context.table}.load.incremental.cursor",
-        action="give them a value at the source, or use load.mode: merge, which reads them each "
-        "time",
+        action="give them a value at the source, or leave them out by a `query`; load.mode: merge, "
+        "without `partitions`, reads them each time",
     )
 
 
@@ -194,9 +194,10 @@ def _again(
     """A range that is read again; the position stays where it is.
 
     `append` reads no further than the position: what lies behind it is the next load's, and would
-    be there twice.
+    be there twice. A partition is nobody else's.
     """
-    if not known and context.load.mode == "append":
+    stops = context.load.mode == "append" and not backfill.is_partition
+    if not known and stops:
         raise RunnerFileError(
             "there is nothing yet that a range could be read again of",
             location=context.location("load", "incremental"),
@@ -208,7 +209,7 @@ def _again(
         version=_version(known, now),
         first=parsed(backfill.start, column, context) if backfill.start else None,
         before=parsed(backfill.end, column, context) if backfill.end else None,
-        up_to=parsed(known, column, context) if context.load.mode == "append" else None,
+        up_to=parsed(known, column, context) if stops else None,
     )
 
 

@@ -156,11 +156,13 @@ class Part:
 class Backfill:
     """A range of the incremental cursor that is to be read again, as texts; "" has no bound.
 
-    `start` is inclusive, `end` exclusive.
+    `start` is inclusive, `end` exclusive. `is_partition` says that it is read whatever was loaded
+    before; otherwise `append` reads no further than the position.
     """
 
     start: str = ""
     end: str = ""
+    is_partition: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from quality_platform.flows import load_table
+from quality_platform.flows import load_table, partition_sources
 from quality_platform.sources.incremental import cursor_name, cursor_range
 from quality_platform.sources.protocol import Part, SourceBatch, SourceContext, Wanted
 
@@ -29,7 +29,8 @@ class MemorySource:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> MemorySource:
         """Lets the flows open this source, whatever runner.yaml says."""
-        monkeypatch.setattr(load_table, "open_source", lambda _, context: _Opened(self, context))
+        for module in (load_table, partition_sources):
+            monkeypatch.setattr(module, "open_source", lambda _, context: _Opened(self, context))
         return self
 
 
