@@ -38,11 +38,20 @@ def _duration(text: str) -> str:
     return text
 
 
+def _regular_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression of Python's: {error}") from None
+    return text
+
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 Namespace = Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_not_reserved)]
 Bytes = Annotated[str, AfterValidator(_byte_count)]
 Duration = Annotated[str, AfterValidator(_duration)]
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_regular_expression)]
 
 
 class Model(BaseModel):

@@ -36,9 +36,14 @@ class CatalogConfig(Model):
     uri: ConfiguredSecret | None = None
     """For `sql` the SQLAlchemy URL of the database, `postgresql+psycopg2://...` for PostgreSQL; for
     `rest` the catalog's address. `glue` has none."""
-    properties: dict[str, Annotated[ConfiguredSecret, BeforeValidator(_as_text)]] = Field(
-        default_factory=dict
-    )
+    properties: dict[
+        str,
+        Annotated[
+            ConfiguredSecret,
+            BeforeValidator(_as_text),
+            Field(json_schema_extra={"type": ["string", "number", "boolean"]}),
+        ],
+    ] = Field(default_factory=dict)
     """pyiceberg's own keys, such as `credential`, `scope`, `s3.endpoint`, `s3.access-key-id`. Write
     secrets as `${secret:NAME}` or `${VAR}`."""
 

@@ -8,15 +8,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from quality_platform.config.alert_models import AlertsConfig
 from quality_platform.config.base_models import (
     Bytes,
     Duration,
     Model,
     Name,
     Namespace,
+    Pattern,
 )
 from quality_platform.config.catalog_models import LakeConfig
 from quality_platform.config.load_models import LoadConfig
+from quality_platform.config.override_models import OverridesConfig
+from quality_platform.config.partition_models import PartitionsConfig, ViewPartitionsConfig
 from quality_platform.config.schedule_models import ScheduleConfig
 from quality_platform.config.secret_models import AnySecrets, EnvironmentSecretsConfig
 from quality_platform.config.sensor_models import SensorConfig
@@ -58,7 +62,14 @@ class RetryConfig(Model):
     max_retries: Annotated[int, Field(ge=0, le=20)] = 3
     """Retries after the first attempt."""
     initial_delay_seconds: Annotated[float, Field(gt=0)] = 5
-    """Delay before the first retry; it doubles with each further one."""
+    """Delay before the first retry."""
+    backoff_multiplier: Annotated[float, Field(ge=1, le=100)] = 2.0
+    """How many times as long each further delay is; 1 for delays that stay the same."""
+    max_delay_seconds: Annotated[float, Field(gt=0)] = 300
+    """No delay is longer, unless the other side asked for it, as by HTTP's `Retry-After`."""
+    retryable_error_patterns: tuple[Pattern, ...] = ()
+    """Regular expressions, in any case of letters. An error whose text has one of them is retried
+    as well, although its kind says that it would only repeat itself."""
     jitter: bool = True
     """Whether delays are varied at random, so that many tables do not retry at the same moment."""
     opening_seconds: Annotated[float, Field(ge=0, le=60)] = 5
@@ -70,7 +81,7 @@ class TableConfig(Model):
     """One table: a data contract, a source, and how the one becomes the other."""
 
     contract: Path
-    """The table's data contract (ODCS v3), relative to the folder of runner.yaml."""
+    """The table's data contract (ODCS v3), relative to the folder of this file."""
     schema_object: str | None = None
     """The object of the contract's `schema` for this table; needed where there are several."""
     namespace: Namespace = "main"
@@ -79,6 +90,9 @@ class TableConfig(Model):
     """Where the rows come from."""
     load: LoadConfig = LoadConfig()
     """How what is read becomes rows."""
+    partitions: PartitionsConfig | None = None
+    """Loading by hours, days, weeks, months or years, each replaced as a whole; what is new is
+    loaded where left out. `partition_by` says how files are laid out, and nothing of loading."""
     partition_by: tuple[str, ...] | None = None
     """How the table's files are divided: columns or transforms of them, such as `region`,
     `day(ordered_at)`, `month(ordered_at)`, `bucket(16, customer_id)`, `truncate(4, zip)`. The
@@ -89,8 +103,13 @@ class TableConfig(Model):
     """Upkeep of this table; the file's `maintenance` where left out."""
     retries: RetryConfig | None = None
     """Retries of this table's loads; the file's `retries` where left out."""
+    overrides: OverridesConfig | None = None
+    """What is said of the table over what its contract says."""
     group: Name | None = None
     """The asset group in the Dagster UI; the namespace where left out."""
+    automate: Literal["eager"] | None = None
+    """`eager` runs the table by itself when a table that it refers to, or what was seen of its
+    source, has changed, and the checks of all these are good ([sensors](sensors.md#automation))."""
 
 
 class EntityConfig(Model):
@@ -149,6 +168,9 @@ class FeatureViewConfig(Model):
     """What the features describe."""
     event_timestamp: Name
     """The column that tells when the features became known."""
+    partitions: ViewPartitionsConfig | None = None
+    """Computing by hours, days, weeks, months or years of `event_timestamp`, each replaced as a
+    whole; the whole view is computed whenever its inputs change where left out."""
     ttl_days: Annotated[int, Field(ge=1)] | None = None
     """How long a value stays valid in historical reads; for ever where left out."""
     owner: str = ""
@@ -159,6 +181,9 @@ class FeatureViewConfig(Model):
     """As in a table's `load`."""
     online: bool = True
     """Whether Feast materializes the view into its online store."""
+    automate: Literal["eager"] | None = None
+    """`eager` computes the view by itself when a table that it reads has changed and its checks are
+    good ([sensors](sensors.md#automation))."""
 
 
 class FeatureStoreConfig(Model):
@@ -177,6 +202,10 @@ class RunnerConfig(Model):
 
     version: Literal[1] = 1
     """The version of this file's format."""
+    include: tuple[str, ...] = ()
+    """Files with further tables, views, connections, schedules and sensors: paths and globs
+    (`tables/*.yaml`, `teams/**/runner.yaml`), relative to the folder of this file. Each must find
+    one ([runner.yaml](runner.md#include))."""
     secrets: AnySecrets = EnvironmentSecretsConfig()
     """Who is asked for `${secret:NAME}` in the texts below that are secret: environment variables
     where left out ([secrets](secrets.md))."""
@@ -192,16 +221,19 @@ class RunnerConfig(Model):
     """Databases and services that sources read from, by name."""
     rate_limits: RateLimitStoreConfig = RateLimitStoreConfig()
     """Where the rate limits of connections are kept."""
-    tables: Annotated[dict[Name, TableConfig], Field(min_length=1)]
+    # That there is one is seen before those that are broken are taken out.
+    tables: Annotated[dict[Name, TableConfig], Field(json_schema_extra={"minProperties": 1})]
     """The tables, by name."""
     feature_views: dict[Name, FeatureViewConfig] = Field(default_factory=dict)
     """The feature views, by name."""
     feature_store: FeatureStoreConfig = FeatureStoreConfig()
     """Feast's registry and online store."""
     schedules: dict[Name, ScheduleConfig] = Field(default_factory=dict)
-    """Cron schedules, by name."""
+    """Schedules, by name ([schedules](scheduling.md))."""
     sensors: dict[Name, SensorConfig] = Field(default_factory=dict)
-    """Sensors, by name."""
+    """Sensors, by name ([sensors](sensors.md))."""
+    alerts: AlertsConfig = AlertsConfig()
+    """Who is told when something goes wrong ([sensors](sensors.md#hooks))."""
 
 
 def model_defaults() -> dict[str, Any]:

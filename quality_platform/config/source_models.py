@@ -126,7 +126,7 @@ class FileSourceConfig(SourceConfig):
     """Base of all sources that are files."""
 
     path: str
-    """A file or a glob (`*`, `**`), relative to the folder of runner.yaml, or a URL such as
+    """A file or a glob (`*`, `**`), relative to the folder of this file, or a URL such as
     `s3://bucket/orders/*.csv`."""
     compression: Literal["auto", "none", "gzip", "zstd", "zip"] = "auto"
     """How the files are packed; `auto` tells it by their first bytes."""
@@ -222,7 +222,7 @@ class DatabaseSourceConfig(SourceConfig):
 
 
 class PostgresSourceConfig(DatabaseSourceConfig):
-    """A table or query of PostgreSQL, read through ADBC."""
+    """A table or query of PostgreSQL, read by COPY."""
 
     type: Literal["postgres"]
     """`postgres`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from quality_platform.config.models import RetryConfig
@@ -16,13 +18,37 @@ Outcome = TypeVar("Outcome")
 def delay_of(retries: RetryConfig, retry: int, error: QualityPlatformError | None = None) -> float:
     """Seconds before a retry; the first has the number 0.
 
-    The delay doubles with each retry, jitter varies it by up to a half, and it is never shorter
-    than the source or catalog asked for.
+    `initial_delay_seconds * backoff_multiplier ** retry`, varied by up to a half by jitter, but at
+    most `max_delay_seconds`; never shorter than the source or catalog asked for.
     """
-    delay: float = retries.initial_delay_seconds * 2**retry
+    delay: float = retries.initial_delay_seconds * retries.backoff_multiplier**retry
     # Spreads the retries of many tables; it guards nothing.
     spread = delay * random.uniform(0.5, 1.5) if retries.jitter else delay  # noqa: S311
-    return max(spread, (error.retry_after_seconds if error else None) or 0.0)
+    asked = (error.retry_after_seconds if error else None) or 0.0
+    return max(min(spread, retries.max_delay_seconds), asked)
+
+
+def may_pass(error: QualityPlatformError, retries: RetryConfig) -> bool:
+    """Whether the same attempt may succeed later without anybody changing anything.
+
+    That is so where the error's kind is transient, or where its text has one of the
+    `retryable_error_patterns`.
+    """
+    text = str(error)
+    return error.transient or any(
+        re.search(pattern, text, re.IGNORECASE) for pattern in retries.retryable_error_patterns
+    )
+
+
+def announcement(
+    retries: RetryConfig, retry: int, error: QualityPlatformError, seconds: float
+) -> str:
+    """What is told before a retry: which attempt failed, why, and when the next one begins."""
+    begins = datetime.now(UTC) + timedelta(seconds=seconds)
+    return (
+        f"attempt {retry + 1} of {retries.max_retries + 1} failed: {error.problems[0].message}; "
+        f"it will be tried again in {seconds:.1f} s, at {begins:%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 def retried(
@@ -37,15 +63,15 @@ def retried(
     published stays: the next begins at the position after it.
 
     Raises:
-        QualityPlatformError: the last attempt's error, or the first that is not transient.
+        QualityPlatformError: the last attempt's error, or the first that will not pass.
     """
     for retry in range(retries.max_retries):
         try:
             return attempt(retry)
         except QualityPlatformError as error:
-            if not error.transient:
+            if not may_pass(error, retries):
                 raise
             pause = delay_of(retries, retry, error)
-            tell(f"{error.problems[0].message}; it will be tried again in {pause:.1f} s")
+            tell(announcement(retries, retry, error, pause))
         sleep(pause)
     return attempt(retries.max_retries)

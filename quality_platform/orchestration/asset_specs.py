@@ -2,20 +2,23 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
 from quality_platform.contracts.models import Contract, Property
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
 from quality_platform.flows.platform import Platform
+from quality_platform.orchestration.automation import condition_of
 from quality_platform.orchestration.keys import (
+    due_key,
     landing_key,
     online_key,
     quarantine_key,
     table_key,
 )
 from quality_platform.orchestration.markdown import bullets, markdown_table
+from quality_platform.orchestration.partitions import Dependency, dependencies
 
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -54,33 +57,36 @@ def _setting(value: object) -> str:
 
 def source_table_specs(platform: Platform, table: SourceTable) -> list[dg.AssetSpec]:
     """A table and its quarantine."""
-    references = [table_key(platform.contracted(name)) for name in table.references]
     return _specs(
         table,
         group=table.group,
         kinds={"iceberg", table.config.source.type},
-        deps=[landing_key(table.name), *references],
+        deps=[landing_key(table.name), *dependencies(platform, table, table.references)],
         code=table.contract.path.read_bytes(),
+        automate=table.config.automate,
     )
 
 
 def feature_table_specs(platform: Platform, view: FeatureTable) -> list[dg.AssetSpec]:
     """The table of a feature view and its quarantine."""
-    inputs = dict.fromkeys((*view.config.inputs, *view.references))
+    inputs = tuple(dict.fromkeys((*view.config.inputs, *view.references)))
     return _specs(
         view,
         group=view.namespace,
         kinds={"iceberg", "duckdb"},
-        deps=[table_key(platform.contracted(name)) for name in inputs],
+        deps=list(dependencies(platform, view, inputs)),
         code=view.contract.path.read_bytes() + view.sql.encode(),
+        automate=view.config.automate,
     )
 
 
 def online_spec(view: FeatureTable) -> dg.AssetSpec:
     """A feature view in Feast's online store."""
+    # In the run that makes what is due, it waits for that.
+    due = [] if view.partitions is None else [due_key(view.name)]
     return dg.AssetSpec(
         online_key(view.name),
-        deps=[table_key(view)],
+        deps=[table_key(view), *due],
         description=(
             f"The latest values of {view.identifier} for every entity, in Feast's online store: "
             "what `get_online_features` gives."
@@ -89,11 +95,18 @@ def online_spec(view: FeatureTable) -> dg.AssetSpec:
         kinds={"feast", "sqlite"},
         owners=_owners([*view.contract.owners, view.config.owner]),
         tags=_contract_tags(view),
+        automation_condition=condition_of(view.config.automate),
     )
 
 
 def _specs(
-    table: ContractedTable, *, group: str, kinds: set[str], deps: list[dg.AssetKey], code: bytes
+    table: ContractedTable,
+    *,
+    group: str,
+    kinds: set[str],
+    deps: Sequence[Dependency],
+    code: bytes,
+    automate: str | None,
 ) -> list[dg.AssetSpec]:
     contract = table.contract
     main = dg.AssetSpec(
@@ -106,6 +119,7 @@ def _specs(
         owners=_owners(contract.owners),
         tags=_contract_tags(table),
         kinds=kinds,
+        automation_condition=condition_of(automate),
     )
     quarantine = dg.AssetSpec(
         quarantine_key(table),
@@ -134,6 +148,7 @@ def _description(table: ContractedTable) -> str:
 def _metadata(table: ContractedTable) -> dict[str, dg.MetadataValue]:
     contract = table.contract
     metadata: dict[str, dg.MetadataValue] = {
+        **_custom(contract),
         "dagster/table_name": dg.MetadataValue.text(table.identifier),
         "dagster/column_schema": dg.MetadataValue.table_schema(_column_schema(table)),
         "contract": dg.MetadataValue.text(f"{contract.id} {contract.version}"),
@@ -143,6 +158,15 @@ def _metadata(table: ContractedTable) -> dict[str, dg.MetadataValue]:
     if contract.sla:
         metadata["sla"] = dg.MetadataValue.md(_sla(contract))
     return metadata
+
+
+def _custom(contract: Contract) -> dict[str, dg.MetadataValue]:
+    """The contract's custom properties; names that mean something to Dagster are left out."""
+    return {
+        name: dg.MetadataValue.text(_setting(value))
+        for name, value in contract.custom.items()
+        if not name.startswith("dagster/")
+    }
 
 
 def _sla(contract: Contract) -> str:

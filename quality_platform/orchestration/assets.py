@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from quality_platform.config.models import RetryConfig
+from quality_platform.errors import ConfigurationError
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
 from quality_platform.flows.outcomes import MaterializationOutcome, Progress, TableOutcome
 from quality_platform.flows.platform import Platform
@@ -19,14 +20,23 @@ from quality_platform.orchestration.asset_specs import (
     online_spec,
     source_table_specs,
 )
+from quality_platform.orchestration.due import due_events, due_spec
 from quality_platform.orchestration.keys import (
     LANDING_OP,
     compute_op,
+    due_key,
+    due_op,
     landing_key,
     load_op,
     online_key,
     online_op,
 )
+from quality_platform.orchestration.partitions import (
+    asked_partitions,
+    backfill_policy_of,
+    partitions_of,
+)
+from quality_platform.orchestration.pools import op_pool, table_held
 from quality_platform.orchestration.steps import Step, Watcher
 from quality_platform.orchestration.table_events import Event, audited, outcome_events
 
@@ -49,10 +59,17 @@ LOAD_CONFIG = {
 _RETRY = "retry"
 """What a flow is told beside its configuration: the number of the op's retry."""
 
+_PARTITIONS = "partitions"
+"""What it is told as well: the first and the last partition that the run is asked for."""
 
-def landing_assets(platform: Platform) -> dg.AssetsDefinition:
-    """The files of all tables: one op looks at them, without reading them, before tables load."""
-    tables = {landing_key(table.name): table for table in platform.tables.values()}
+
+def landing_assets(platform: Platform, only: str = "") -> dg.AssetsDefinition:
+    """The files of all tables: one op looks at them, without reading them, before tables load.
+
+    `only` names the one table that it is about.
+    """
+    of_one = {only: platform.tables[only]} if only else platform.tables
+    tables = {landing_key(name): table for name, table in of_one.items()}
 
     def look_at(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
         for key in sorted(context.selected_asset_keys):
@@ -67,7 +84,9 @@ def landing_assets(platform: Platform) -> dg.AssetsDefinition:
     with warnings.catch_warnings():
         # Not settled for ever, but in the versions of Dagster that the lock allows.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        decorate = dg.multi_observable_source_asset(name=LANDING_OP, specs=specs, can_subset=True)
+        decorate = dg.multi_observable_source_asset(
+            name=f"{LANDING_OP}_of_{only}" if only else LANDING_OP, specs=specs, can_subset=True
+        )
     assets: dg.AssetsDefinition = decorate(look_at)
     return assets
 
@@ -84,15 +103,46 @@ def _observed(key: dg.AssetKey, arrived: Arrivals) -> dg.ObserveResult:
 def table_assets(platform: Platform, table: SourceTable, watcher: Watcher) -> dg.AssetsDefinition:
     """A table, its quarantine and its checks: one op, of which any part can be selected."""
     specs = source_table_specs(platform, table)
+    if table.config.partitions is not None:
+        body = _Body(platform, table, _load_partitions, table.retries, watcher)
+        return _contracted_assets(load_op(table.name), specs, body, {})
     body = _Body(platform, table, _load, table.retries, watcher)
     return _contracted_assets(load_op(table.name), specs, body, LOAD_CONFIG)
+
+
+def due_assets(
+    platform: Platform, table: SourceTable | FeatureTable, watcher: Watcher
+) -> dg.AssetsDefinition:
+    """What makes the partitions that are due, in runs that are asked for none."""
+    is_view = isinstance(table, FeatureTable)
+    flow = _compute if is_view else _load
+    retries = platform.runner.config.retries if isinstance(table, FeatureTable) else table.retries
+
+    @dg.multi_asset(
+        name=due_op(table.name),
+        specs=[due_spec(platform, table)],
+        pool=op_pool(platform, table),
+        config_schema=None if is_view else LOAD_CONFIG,
+    )
+    def run(context: dg.AssetExecutionContext) -> Iterator[Event | dg.AssetObservation]:
+        step = Step(context, table.name, retries, watcher, platform)
+        held = table_held(context, platform, table, step.progress)
+        with step.translated_errors(), held:
+            asked = dict(context.op_execution_context.op_config or {})
+            asked[_RETRY] = context.retry_number
+            outcome = flow(platform, table.name, step.run_id, step.progress, asked)
+            step.ended(outcome)
+        yield from due_events(step, table, outcome)
+
+    return run
 
 
 def feature_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> dg.AssetsDefinition:
     """The table of a feature view, its quarantine and its checks."""
     specs = feature_table_specs(platform, view)
     retries = platform.runner.config.retries
-    body = _Body(platform, view, _compute, retries, watcher)
+    flow = _compute if view.partitions is None else _compute_partitions
+    body = _Body(platform, view, flow, retries, watcher)
     return _contracted_assets(compute_op(view.name), specs, body, {})
 
 
@@ -107,6 +157,34 @@ def _load(
     request = Request.of(full_refresh=asked["full_refresh"], start=asked["from"], end=asked["to"])
     request = replace(request, retry=asked[_RETRY])
     return load_table(platform, name, run_id, progress, request)
+
+
+def _load_partitions(
+    platform: Platform, name: str, run_id: str, progress: Progress, asked: Mapping[str, Any]
+) -> TableOutcome:
+    from quality_platform.flows.load_table import load_table
+    from quality_platform.flows.requests import Request
+
+    request = Request(retry=asked[_RETRY], partitions=_partitions(name, asked))
+    return load_table(platform, name, run_id, progress, request)
+
+
+def _partitions(name: str, asked: Mapping[str, Any]) -> tuple[str, str]:
+    found: tuple[str, str] | None = asked[_PARTITIONS]
+    if found is None:
+        raise ConfigurationError(
+            f"{name} has partitions, and this run was asked for none",
+            action=f"choose partitions, or materialize {due_key(name).to_user_string()}",
+        )
+    return found
+
+
+def _compute_partitions(
+    platform: Platform, name: str, run_id: str, progress: Progress, asked: Mapping[str, Any]
+) -> TableOutcome:
+    from quality_platform.flows.compute_features import compute_feature_view
+
+    return compute_feature_view(platform, name, run_id, progress, _partitions(name, asked))
 
 
 def _compute(
@@ -147,15 +225,17 @@ class _Body:
         self.watcher = watcher
 
     def events(self, context: dg.AssetExecutionContext) -> Iterator[Event]:
-        step = Step(context, self.table.name, self.retries, self.watcher)
+        step = Step(context, self.table.name, self.retries, self.watcher, self.platform)
         if not context.selected_asset_keys:
-            yield from audited(step, self.platform, self.table)
+            yield from audited(step, self.platform, self.table, asked_partitions(context))
             return
-        with step.translated_errors():
+        held = table_held(context, self.platform, self.table, step.progress)
+        with step.translated_errors(), held:
             asked = dict(context.op_execution_context.op_config or {})
             asked[_RETRY] = context.retry_number
+            asked[_PARTITIONS] = asked_partitions(context)
             outcome = self.flow(self.platform, self.table.name, step.run_id, step.progress, asked)
-        step.ended(outcome)
+            step.ended(outcome)
         yield from outcome_events(step, self.platform, self.table, outcome)
 
 
@@ -167,8 +247,10 @@ def _contracted_assets(
         specs=specs,
         check_specs=asset_check_specs(body.table),
         can_subset=True,
-        pool=pool_of(body.table.name),
+        pool=op_pool(body.platform, body.table),
         config_schema=dict(config) or None,
+        partitions_def=partitions_of(body.table),
+        backfill_policy=backfill_policy_of(body.table),
     )
     def run(context: dg.AssetExecutionContext) -> Iterator[Event]:
         yield from body.events(context)
@@ -187,10 +269,10 @@ def online_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> d
         pool="feast",
     )
     def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        step = Step(context, f"online.{view.name}", retries, watcher)
+        step = Step(context, f"online.{view.name}", retries, watcher, platform)
         with step.translated_errors():
             outcome = _materialize(platform, view.name, step.run_id, step.progress)
-        step.ended(outcome)
+            step.ended(outcome)
         return _online_result(view, outcome)
 
     return run
@@ -208,8 +290,3 @@ def _online_result(
         metadata["entity_rows"] = dg.MetadataValue.int(outcome.rows)
     version = dg.DataVersion(str(outcome.snapshot_id))
     return dg.MaterializeResult(online_key(view.name), metadata=metadata, data_version=version)
-
-
-def pool_of(name: str) -> str:
-    """The pool that keeps a table from being loaded twice at the same time."""
-    return f"table-{name}"

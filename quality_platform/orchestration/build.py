@@ -2,13 +2,23 @@
 
 import dagster as dg
 
+from quality_platform.flows.contracted_tables import FeatureTable, SourceTable
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.assets import (
+    due_assets,
     feature_assets,
     landing_assets,
     online_assets,
     table_assets,
 )
+from quality_platform.orchestration.backfill import backfill_job
+from quality_platform.orchestration.broken_parts import (
+    broken_assets,
+    broken_schedules,
+    broken_sensors,
+)
+from quality_platform.orchestration.executor import executor
+from quality_platform.orchestration.instance_care import instance_care
 from quality_platform.orchestration.keys import (
     EVERYTHING,
     MAINTENANCE,
@@ -20,7 +30,8 @@ from quality_platform.orchestration.maintenance import (
     rollback_job,
 )
 from quality_platform.orchestration.replay import replay_jobs
-from quality_platform.orchestration.schedules import schedules
+from quality_platform.orchestration.run_traces import run_traces
+from quality_platform.orchestration.schedules import interval_sensors, schedules
 from quality_platform.orchestration.sensors import sensors
 from quality_platform.orchestration.steps import Nobody, Watcher
 
@@ -42,26 +53,34 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
     )
     return dg.Definitions(
         assets=_assets(platform, watcher or Nobody()),
-        jobs=[everything, upkeep, rollback_job(platform), *replay_jobs(platform)],
-        schedules=schedules(platform),
-        sensors=sensors(platform),
-        executor=_executor(),
-    )
-
-
-def _executor() -> dg.ExecutorDefinition:
-    """A process for each step, forked from one that has imported everything once."""
-    modules = ["quality_platform.definitions", "quality_platform.flows.run_platform"]
-    return dg.multiprocess_executor.configured(
-        {"start_method": {"forkserver": {"preload_modules": modules}}}
+        jobs=[
+            everything,
+            upkeep,
+            rollback_job(platform),
+            backfill_job(platform),
+            *replay_jobs(platform),
+        ],
+        schedules=[*schedules(platform), *broken_schedules(platform)],
+        sensors=[
+            *sensors(platform),
+            *interval_sensors(platform),
+            *broken_sensors(platform),
+            instance_care(platform),
+            *run_traces(),
+        ],
+        executor=executor(),
     )
 
 
 def _assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition]:
-    assets = [landing_assets(platform)]
+    assets = [landing_assets(platform)] if platform.tables else []
     assets += [table_assets(platform, table, watcher) for table in platform.tables.values()]
+    made: list[SourceTable | FeatureTable] = [*platform.tables.values()]
+    made += platform.feature_tables.values()
+    assets += [due_assets(platform, table, watcher) for table in made if table.partitions]
     for view in platform.feature_tables.values():
         assets.append(feature_assets(platform, view, watcher))
         if view.config.online:
             assets.append(online_assets(platform, view, watcher))
+    assets += broken_assets(platform, watcher)
     return [*assets, *maintenance_assets(platform, watcher)]

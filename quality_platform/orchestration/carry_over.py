@@ -10,6 +10,9 @@ from quality_platform.orchestration.keys import table_key
 JUDGED = "judged"
 """Metadata of a check result: which rows it is about."""
 
+PARTITION = "partition"
+"""Metadata of a check result: the partition that it judged, or the first and the last of them."""
+
 CARRIED_OVER = "result_of_run"
 """Metadata of a check result that was carried over: the run that found it."""
 
@@ -20,6 +23,15 @@ _LOOK_BACK = 50
 def contract_of(table: ContractedTable) -> dict[str, str]:
     """Metadata of a check result: the contract that it judged by."""
     return {_CONTRACT: f"{table.contract.id} {table.contract.version}"}
+
+
+def provenance_of(table: ContractedTable, judged: str, partition: str) -> dict[str, str]:
+    """Metadata of a check result: the rows that it judged, by which contract, of which partition.
+
+    `partition` is "" where the table has none.
+    """
+    told = {JUDGED: judged, **contract_of(table)}
+    return {**told, PARTITION: partition} if partition else told
 
 
 def latest_standing(

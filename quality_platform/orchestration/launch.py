@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +12,13 @@ from typing import TYPE_CHECKING, TextIO
 
 import dagster as dg
 
-from quality_platform.config.environment import environment
 from quality_platform.errors import ConfigurationError, QualityPlatformError
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.build import build_definitions
+from quality_platform.orchestration.instance_file import instance_file
 from quality_platform.orchestration.keys import EVERYTHING, step_names
+from quality_platform.orchestration.run_attribution import LAUNCHED_BY
+from quality_platform.telemetry.traces import RunSpan, traces
 
 if TYPE_CHECKING:
     from quality_platform.flows.run_platform import StepOutcome
@@ -22,8 +26,11 @@ if TYPE_CHECKING:
 LOCATION = "quality_platform"
 """The code location's name in workspace.yaml."""
 
-LAUNCHED_BY = "quality-platform/launched-by"
-"""Tag of the runs that live in the process that launched them."""
+_TERMINAL = "terminal"
+"""What the runs say that live in the process that launched them."""
+
+_LAUNCHED_ON = "quality-platform/launched-on"
+"""Tag with the machine and the instance's folder: together they have one lock of launches."""
 
 _LOCATION_TAGS = {
     ".dagster/repository": f"__repository__@{LOCATION}",
@@ -58,16 +65,21 @@ def launch(
     follower = _Follower(progress, ended)
     job = build_definitions(platform, follower).resolve_job_def(EVERYTHING)
     with _only_launch(home), dg.DagsterInstance.from_config(str(home)) as instance:
-        _end_dead_launches(instance)
+        place = f"{socket.gethostname()}:{home}"
+        _end_dead_launches(instance, place)
         for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
             progress(EVERYTHING, "beside", _BESIDE.format(run.run_id[:8]))
         progress(EVERYTHING, "starting", f"Dagster instance {home}")
+        began = time.time()
         result = job.execute_in_process(
             run_config=_QUIET,
             instance=instance,
             raise_on_error=False,
-            tags={LAUNCHED_BY: "terminal", **_LOCATION_TAGS},
+            tags={LAUNCHED_BY: _TERMINAL, _LAUNCHED_ON: place, **_LOCATION_TAGS},
         )
+    error = "" if result.success else "FAILURE"
+    traces().run(RunSpan(result.run_id, EVERYTHING, began, time.time(), error))
+    traces().flush()
     if _was_interrupted(result):
         raise KeyboardInterrupt
     for step in _without_outcome(platform, result, follower):
@@ -93,14 +105,14 @@ class _Follower:
 
 
 def dagster_home(platform: Platform) -> Path:
-    """The folder of the Dagster instance, with a dagster.yaml in it."""
-    named = environment().get("DAGSTER_HOME")
-    home = Path(named) if named else platform.home / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    present, template = home / "dagster.yaml", platform.runner.resolve("dagster.yaml")
-    if not present.exists() and template.is_file():
-        present.write_bytes(template.read_bytes())
-    return home
+    """The folder of the Dagster instance, with a dagster.yaml in it.
+
+    Raises:
+        ConfigurationError: the instance keeps its state elsewhere than the environment says.
+    """
+    file = instance_file(platform.runner.document.path)
+    file.ensure()
+    return file.home
 
 
 def terminal_stream() -> TextIO:
@@ -123,13 +135,15 @@ def _only_launch(home: Path) -> Iterator[None]:
         yield
 
 
-def _end_dead_launches(instance: dg.DagsterInstance) -> None:
-    """Ends the runs of launches that were killed, and frees what they held.
+def _end_dead_launches(instance: dg.DagsterInstance, place: str) -> None:
+    """Ends the runs of launches that were killed at this place, and frees what they held.
 
-    Without it the slots of their tables' pools would be taken for ever.
+    Without it the slots of their tables' pools would be taken for ever. Launches of other machines
+    share a storage in PostgreSQL; whether they live cannot be seen from here.
     """
     unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
-    found = dg.RunsFilter(statuses=unfinished, tags={LAUNCHED_BY: "terminal"})
+    tags = {LAUNCHED_BY: _TERMINAL, _LAUNCHED_ON: place}
+    found = dg.RunsFilter(statuses=unfinished, tags=tags)
     for run in instance.get_runs(found):
         instance.report_run_failed(run, "The process of this run was killed.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

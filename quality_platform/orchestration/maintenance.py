@@ -65,7 +65,7 @@ def _asset(
     # Two of one table would only get in each other's way; a load is never kept waiting.
     @dg.multi_asset(name=maintenance_op(name), specs=[spec], pool=f"maintenance-{name}")
     def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        step = Step(context, f"maintenance.{name}", retries, watcher)
+        step = Step(context, f"maintenance.{name}", retries, watcher, platform)
         with step.translated_errors():
             done = _maintained(platform, names)
         return dg.MaterializeResult(spec.key, metadata=_metadata(done))
@@ -122,7 +122,7 @@ def rollback_job(platform: Platform) -> dg.JobDefinition:
     def roll_back_table(context: dg.OpExecutionContext, config: RollbackConfig) -> None:
         from quality_platform.flows.roll_back import plan_rollback, roll_back
 
-        step = Step(context, f"rollback.{config.table}", retries, Nobody())
+        step = Step(context, f"rollback.{config.table}", retries, Nobody(), platform)
         with step.translated_errors():
             # Before the pool: there is none for a name that leads nowhere.
             pool = pool_of(platform.contracted(config.table).name)

@@ -12,6 +12,7 @@ from quality_platform.errors import ConfigurationError
 from quality_platform.flows.contracted_tables import SourceTable
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.keys import quarantine_key, table_key
+from quality_platform.orchestration.pools import claimed, pool_of
 from quality_platform.orchestration.steps import Nobody, Step
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ def _job(platform: Platform, name: str, flow: Flow, tables: dg.Enum) -> dg.JobDe
     @dg.op(name=f"{name}_rows", config_schema=schema)
     def do(context: dg.OpExecutionContext) -> None:
         config = context.op_config
-        step = Step(context, f"{name}.{config['table']}", retries, Nobody())
-        with step.translated_errors():
+        step = Step(context, f"{name}.{config['table']}", retries, Nobody(), platform)
+        held = claimed(context, pool_of(config["table"]), step.progress)
+        with step.translated_errors(), held:
             outcome = flow(_asked(platform, step, config), config)
         _tell(context, platform.tables[config["table"]], outcome)
 
@@ -126,8 +128,10 @@ def _tell(context: dg.OpExecutionContext, table: SourceTable, outcome: "ReplayOu
         "snapshot_id": str(outcome.snapshot_id),
         **{key: value for key, value in vars(outcome).items() if key.startswith("rows_")},
     }
-    for key in (table_key(table), quarantine_key(table)):
-        context.log_event(dg.AssetMaterialization(key, metadata=metadata))
+    # The next load that finds nothing new tells of the same version: nothing has changed by it.
+    version = {"dagster/data_version": str(outcome.snapshot_id)}
+    context.log_event(dg.AssetMaterialization(table_key(table), metadata=metadata, tags=version))
+    context.log_event(dg.AssetMaterialization(quarantine_key(table), metadata=metadata))
 
 
 def contract_changed_sensor(
@@ -171,7 +175,7 @@ def _contract_now(platform: Platform, name: str) -> tuple[str, str] | None:
     """
     from quality_platform.contracts.loading import load_contract
 
-    path = platform.runner.resolve(platform.tables[name].config.contract)
+    path = platform.tables[name].contract.path
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         return digest, load_contract(path).version

@@ -1,9 +1,11 @@
 """What every op does around its flow: tell its progress, report its end, translate its errors."""
 
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import dagster as dg
@@ -11,9 +13,12 @@ import dagster as dg
 from quality_platform.config.models import RetryConfig
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
-from quality_platform.flows.retries import delay_of
+from quality_platform.flows.retries import announcement, delay_of, may_pass
+from quality_platform.orchestration.keys import QUARANTINE
+from quality_platform.telemetry.observing import Observation, Subject
 
 if TYPE_CHECKING:
+    from quality_platform.flows.platform import Platform
     from quality_platform.flows.run_platform import StepOutcome
 
 
@@ -39,12 +44,19 @@ class Nobody:
 
 @dataclass(frozen=True)
 class Step:
-    """One attempt of one op."""
+    """One attempt of one op; of its `platform` the logs and traces take what they tell of it."""
 
     context: dg.AssetExecutionContext | dg.OpExecutionContext
     name: str
     retries: RetryConfig
     watcher: Watcher
+    platform: "Platform | None" = None
+
+    @cached_property
+    def observation(self) -> Observation:
+        """What the logs and traces tell of it."""
+        run, retry = self.context.run, self.context.retry_number
+        return Observation(Subject.of(self.platform, self.name, run.run_id, run.job_name, retry))
 
     @property
     def run_id(self) -> str:
@@ -54,10 +66,12 @@ class Step:
     def progress(self, step: str, text: str) -> None:
         """Tells the run's log and the watcher that a flow comes to a new step."""
         self.context.log.info(f"{self.name}: {step}: {text}")
+        self.observation.progress(step, text)
         self.watcher.progress(self.name, step, text)
 
     def ended(self, outcome: TableOutcome | MaterializationOutcome) -> None:
-        """Tells the watcher how the flow ended."""
+        """Tells how the flow ended, within `translated_errors`."""
+        self.observation.ended(outcome)
         self._tell_end(outcome=outcome)
 
     def _tell_end(
@@ -74,31 +88,62 @@ class Step:
         """Errors of the platform become failures of the step; only transient ones are retried.
 
         An op's retry policy is not used: it would also retry defects, and runs that a person stops.
+        Meanwhile the step is observed.
         """
-        try:
-            yield
-        except QualityPlatformError as error:
-            self._fail(error)
+        with self.observation:
+            try:
+                yield
+            except QualityPlatformError as error:
+                self._fail(error)
 
     def _fail(self, error: QualityPlatformError) -> NoReturn:
         retry = self.context.retry_number
-        # A copy has neither cause nor context: texts of other libraries may hold secrets.
-        told = type(error).of(error.problems)
-        if error.transient and retry < self.retries.max_retries:
-            seconds = delay_of(self.retries, retry, error)
-            text = f"{error.problems[0].message}; it will be tried again in {seconds:.1f} s"
-            self.progress("failed", text)
-            raise dg.RetryRequested(self.retries.max_retries, seconds) from told
+        passes = may_pass(error, self.retries)
+        is_retried = passes and retry < self.retries.max_retries
+        self.observation.failed(error, is_retried=is_retried)
+        if is_retried:
+            self._try_again(error, retry)
         self._tell_end(error=error)
         raise dg.Failure(
             description=str(error),
             allow_retries=False,
             metadata={
                 "code": error.code,
-                "transient": error.transient,
+                "transient": passes,
+                "attempts": retry + 1,
                 "raised_at": dg.MetadataValue.md(_places(error)),
             },
         ) from None
+
+    def _try_again(self, error: QualityPlatformError, retry: int) -> NoReturn:
+        """Tells the run's log and the asset of the attempt that failed, and asks for the next."""
+        seconds = delay_of(self.retries, retry, error)
+        text = announcement(self.retries, retry, error, seconds)
+        self.progress("failed", text)
+        for key in self._observed_keys():
+            observation = dg.AssetObservation(
+                key,
+                description=text,
+                metadata={
+                    "attempt": f"{retry + 1} of {self.retries.max_retries + 1}",
+                    "reason": f"{error.code} {error.problems[0].message}",
+                    "next_attempt": dg.MetadataValue.timestamp(time.time() + seconds),
+                    "run": dg.MetadataValue.dagster_run(self.run_id),
+                },
+            )
+            # What a step logs before it raises is lost: this is told beside the run.
+            self.context.instance.report_runless_asset_event(observation)
+        # A copy has neither cause nor context: texts of other libraries may hold secrets.
+        told = type(error).of(error.problems)
+        raise dg.RetryRequested(self.retries.max_retries, seconds) from told
+
+    def _observed_keys(self) -> list[dg.AssetKey]:
+        """The assets of the op, without the quarantine that comes along with its table."""
+        if not isinstance(self.context, dg.AssetExecutionContext):
+            return []
+        return [
+            key for key in sorted(self.context.selected_asset_keys) if key.path[0] != QUARANTINE
+        ]
 
 
 def _places(error: QualityPlatformError) -> str:

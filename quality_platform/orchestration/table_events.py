@@ -11,9 +11,14 @@ from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.outcomes import LoadOutcome, TableOutcome
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.asset_checks import asset_check_result
-from quality_platform.orchestration.carry_over import JUDGED, contract_of, latest_standing
+from quality_platform.orchestration.carry_over import latest_standing, provenance_of
 from quality_platform.orchestration.keys import quarantine_key, table_key
 from quality_platform.orchestration.markdown import bullets, markdown_table
+from quality_platform.orchestration.partition_events import (
+    add_partition_metadata,
+    log_materialized,
+    log_partitions,
+)
 from quality_platform.orchestration.steps import Step
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -21,8 +26,12 @@ Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 FILES_SHOWN = 3
 
 
-def audited(step: Step, platform: Platform, table: ContractedTable) -> Iterator[Event]:
+def audited(
+    step: Step, platform: Platform, table: ContractedTable, asked: tuple[str, str] | None = None
+) -> Iterator[Event]:
     """Results of the selected checks on what is published; nothing is loaded.
+
+    `asked` are the first and the last partition that are judged; None for the whole table.
 
     Raises:
         Failure: a blocking check failed, or one could not run.
@@ -30,8 +39,9 @@ def audited(step: Step, platform: Platform, table: ContractedTable) -> Iterator[
     names = _selected_checks(step, table)
     with step.translated_errors():
         step.progress("auditing", f"{len(names)} checks on the published rows")
-        results = _audit(platform, table, names)
-    yield from _check_events(step, table, results, "published rows")
+        results = _audit(platform, table, names, asked)
+    label = "...".join(dict.fromkeys(asked or ()))
+    yield from _check_events(step, table, results, "published rows", label)
     if any(result.blocks for result in results):
         raise _failure(table, results, "an audit of the published rows failed", {})
 
@@ -48,15 +58,27 @@ def outcome_events(
         Failure: the publish was blocked, or a check that must hold does not.
     """
     published = [load for load in outcome.loads if not load.blocked]
-    if published or outcome.state in ("nothing_new", "partly_published"):
+    if outcome.state == "blocked" and outcome.partition:
+        # An output would be one of all partitions that were asked for.
+        log_partitions(step, table, outcome)
+    elif published or outcome.state in ("nothing_new", "partly_published"):
         yield from _materialized(step, table, outcome)
-    if published:
-        yield from _quarantined(step, table, outcome)
+        if published:
+            yield from _quarantined(step, table, outcome)
     judged = "blocked batch" if outcome.state == "blocked" else "batch"
-    yield from _check_events(step, table, outcome.results, judged)
+    yield from _check_events(step, table, outcome.results, judged, outcome.partition)
     if not outcome.loads:
         known = {result.spec.name for result in outcome.results}
         yield from _standing(step, platform, table, _selected_checks(step, table) - known)
+    require_good(table, outcome)
+
+
+def require_good(table: ContractedTable, outcome: TableOutcome) -> None:
+    """Ends the step where its table is not as it must be.
+
+    Raises:
+        Failure: the publish was blocked, or a check that must hold does not.
+    """
     if outcome.state == "blocked":
         raise _blocked(table, outcome)
     if any(result.blocks for result in outcome.results):
@@ -67,12 +89,13 @@ def _materialized(
     step: Step, table: ContractedTable, outcome: TableOutcome
 ) -> Iterator[dg.MaterializeResult[None]]:
     key, metadata = table_key(table), table_metadata(outcome)
+    add_partition_metadata(step, table, outcome)
     if key in step.context.selected_asset_keys:
         version = dg.DataVersion(str(outcome.snapshot_id)) if outcome.snapshot_id else None
         yield dg.MaterializeResult(key, metadata=metadata, data_version=version)
     elif outcome.loads:
         # Only the quarantine was selected, but the load that fills it published rows as well.
-        step.context.log_event(dg.AssetMaterialization(key, metadata=metadata))
+        log_materialized(step, key, metadata, outcome)
 
 
 def _quarantined(
@@ -82,13 +105,17 @@ def _quarantined(
     if key in step.context.selected_asset_keys:
         yield dg.MaterializeResult(key, metadata=metadata)
     else:
-        step.context.log_event(dg.AssetMaterialization(key, metadata=metadata))
+        log_materialized(step, key, metadata, outcome)
 
 
 def _check_events(
-    step: Step, table: ContractedTable, results: Sequence[CheckResult], judged: str
+    step: Step,
+    table: ContractedTable,
+    results: Sequence[CheckResult],
+    judged: str,
+    partition: str = "",
 ) -> Iterator[dg.AssetCheckResult]:
-    provenance = {JUDGED: judged, **contract_of(table)}
+    provenance = provenance_of(table, judged, partition)
     names = _selected_checks(step, table)
     for result in results:
         if result.spec.name in names:
@@ -111,10 +138,15 @@ def _standing(
         yield from _check_events(step, table, results, "published rows")
 
 
-def _audit(platform: Platform, table: ContractedTable, names: set[str]) -> tuple[CheckResult, ...]:
+def _audit(
+    platform: Platform,
+    table: ContractedTable,
+    names: set[str],
+    asked: tuple[str, str] | None = None,
+) -> tuple[CheckResult, ...]:
     from quality_platform.flows.audit_table import audit_table
 
-    return audit_table(platform, table.name, names)
+    return audit_table(platform, table.name, names, asked)
 
 
 def _selected_checks(step: Step, table: ContractedTable) -> set[str]:

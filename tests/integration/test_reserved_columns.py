@@ -29,7 +29,7 @@ def test_a_column_with_a_name_of_the_platforms_own_is_refused_with_its_line(
     (tmp_path / "runner.yaml").write_text(yaml.safe_dump(runner))
 
     with pytest.raises(ConfigurationError, match="physicalName") as caught:
-        open_platform(tmp_path / "runner.yaml")
+        open_platform(tmp_path / "runner.yaml", strict=True)
 
     problem = caught.value.problems[0]
     assert column in problem.message

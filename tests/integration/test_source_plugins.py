@@ -154,7 +154,7 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Called:
     wrong = project.folder / "wrong.yaml"
     wrong.write_text(runner.read_text().replace("type: good", "type: gone"))
     runs = [["run", name, "--runner", str(runner)] for name in ("good", "numbers", *BROKEN)]
-    calls = [["sources", "--json"], *runs, ["status", "--runner", str(wrong)]]
+    calls = [["sources", "--json"], *runs, ["lint", "--runner", str(wrong)]]
     home = str(folder / "home")
     ended = python(site, ["-c", DRIVER, json.dumps(calls)], folder, QUALITY_PLATFORM_HOME=home)
     assert not ended.returncode, ended.stderr

@@ -1,7 +1,8 @@
-"""Schedules and sensors: what runner.yaml says is what Dagster does."""
+"""Sensors of files: what runner.yaml says is what Dagster does."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,6 @@ from quality_platform.orchestration.build import build_definitions
 @pytest.fixture
 def automated(shop: Project) -> Project:
     shop.settings |= {
-        "schedules": {
-            "nightly": {
-                "cron": "15 3 * * *",
-                "timezone": "Europe/Berlin",
-                "description": "Every night.",
-            },
-            "people": {"cron": "@daily", "targets": ["customers"], "enabled": True},
-        },
         "sensors": {
             "arrival": {
                 "type": "file_arrival",
@@ -53,33 +46,6 @@ def run_keys(result: dg.SensorResult) -> list[str | None]:
 def change_time(path: Path, seconds: int) -> None:
     now = path.stat().st_mtime_ns
     os.utime(path, ns=(now, now + seconds * 10**9))
-
-
-def test_a_schedule_has_the_cron_and_time_zone_of_runner_yaml(automated: Project) -> None:
-    nightly = build_definitions(automated.open()).resolve_schedule_def("nightly")
-    assert nightly.cron_schedule == "15 3 * * *"
-    assert nightly.execution_timezone == "Europe/Berlin"
-    assert nightly.job_name == "everything"
-    assert nightly.description == "Every night."
-    assert nightly.default_status is dg.DefaultScheduleStatus.STOPPED
-
-
-def test_a_schedule_with_targets_runs_them_with_source_quarantine_and_checks(
-    automated: Project,
-) -> None:
-    definitions = build_definitions(automated.open())
-    people = definitions.resolve_schedule_def("people")
-    assert people.default_status is dg.DefaultScheduleStatus.RUNNING
-    layer = definitions.resolve_job_def(people.job_name).asset_layer
-    assert {key.to_user_string() for key in layer.selected_asset_keys} == {
-        "landing/customers",
-        "shop/customers",
-        "quarantine/customers",
-    }
-    table = automated.open().tables["customers"]
-    assert {key.name for key in layer.asset_graph.asset_check_keys} == {
-        s.name for s in table.all_checks
-    }
 
 
 def test_a_new_file_asks_for_one_run_of_its_table(automated: Project) -> None:
@@ -154,6 +120,30 @@ def test_a_file_that_is_gone_matters_only_where_the_source_replaces_the_table(
     assert run_keys(evaluate(automated, first.cursor)) == []
     automated.tables["orders"]["load"] = {"mode": "replace", "batch": "all"}
     assert len(run_keys(evaluate(automated, first.cursor))) == 1
+
+
+def test_files_that_are_again_what_they_were_ask_for_a_run_of_their_own(
+    automated: Project,
+) -> None:
+    automated.tables["orders"]["load"] = {"mode": "replace", "batch": "all"}
+    cursor, keys = None, []
+    for _ in range(3):
+        found = evaluate(automated, cursor)
+        keys += run_keys(found)
+        extra = automated.deliver("orders/february.csv", orders_csv(11, 1, 2))
+        os.utime(extra, ns=(0, 0))
+        more = evaluate(automated, found.cursor)
+        keys += run_keys(more)
+        cursor = more.cursor
+        extra.unlink()
+    assert len(keys) == len(set(keys)) == 6
+
+
+def test_a_cursor_of_an_older_version_is_understood(automated: Project) -> None:
+    file = automated.folder / "landing/orders/january.csv"
+    now = file.stat()
+    old = json.dumps({str(file): [now.st_mtime_ns, now.st_size]})
+    assert run_keys(evaluate(automated, old)) == []
 
 
 def test_the_sensor_has_the_interval_of_runner_yaml(automated: Project) -> None:

@@ -80,6 +80,40 @@ def test_a_transient_error_that_stays_fails_after_the_configured_retries(
     assert (told["code"], told["transient"]) == ("QP301", True)
 
 
+def test_a_retry_tells_the_run_and_the_asset_which_attempt_failed_why_and_when_the_next_begins(
+    unreachable: tuple[Platform, Path], instance: dg.DagsterInstance
+) -> None:
+    platform, _ = unreachable
+    result = run(platform, instance, ["shop/customers", "quarantine/customers"])
+    records = instance.fetch_observations(dg.AssetKey(["shop", "customers"]), limit=9).records
+    observed = [record.asset_observation for record in records if record.asset_observation][::-1]
+    assert [o.metadata["attempt"].value for o in observed] == ["1 of 3", "2 of 3"]
+    assert str(observed[0].metadata["reason"].value).startswith("QP301 ")
+    assert {str(o.metadata["run"].value) for o in observed} == {result.run_id}
+    ups = [e for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
+    data: Any = ups[0].event_specific_data
+    assert data.seconds_to_wait == pytest.approx(0.05)
+    assert "CatalogUnreachableError" in str(data.error.cause or data.error)
+    logged = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    assert any(
+        "attempt 2 of 3 failed" in text and "tried again in 0.1 s" in text for text in logged
+    )
+    _, told = failure(result, "load_customers")
+    assert told["attempts"] == 3
+
+
+def test_a_pattern_of_runner_yaml_makes_an_error_worth_a_retry(
+    shop: Project, instance: dg.DagsterInstance
+) -> None:
+    shop.settings["retries"]["retryable_error_patterns"] = ["DOES NOT EXIST"]
+    platform = shop.open()
+    shutil.rmtree(shop.folder / "landing" / "customers")
+    result = run(platform, instance, ["shop/customers"])
+    assert events_of(result, "STEP_UP_FOR_RETRY") == ["load_customers"] * 2
+    _, told = failure(result, "load_customers")
+    assert (told["transient"], told["attempts"]) == (True, 3)
+
+
 def test_a_permanent_error_is_not_retried_and_reads_as_the_platform_wrote_it(
     shop: Project, instance: dg.DagsterInstance
 ) -> None:

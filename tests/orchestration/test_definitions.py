@@ -56,7 +56,8 @@ def snapshot(definitions: dg.Definitions) -> dict[str, Any]:
             for s in repository.schedule_defs
         },
         "sensors": {
-            s.name: [s.minimum_interval_seconds, s.job_name] for s in repository.sensor_defs
+            s.name: [s.minimum_interval_seconds, *(target.job_name for target in s.targets)]
+            for s in repository.sensor_defs
         },
     }
 
@@ -105,10 +106,10 @@ def test_importing_the_definitions_reads_no_file(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_mistake_in_runner_yaml_is_told_with_its_place(project: Project) -> None:
+def test_a_mistake_that_concerns_everything_is_told_with_its_place(project: Project) -> None:
     project.table("orders", {"id": {"logicalType": "integer"}})
     path = project.write_runner()
-    path.write_text(path.read_text().replace("namespace:", "namspace:"))
+    path.write_text(path.read_text().replace("retries:", "retrise:"))
     done = subprocess.run(
         [
             sys.executable,
@@ -122,7 +123,7 @@ def test_a_mistake_in_runner_yaml_is_told_with_its_place(project: Project) -> No
     )
     assert done.returncode == 1
     assert f"{path}:" in done.stderr
-    assert "unknown key 'namspace'" in done.stderr
+    assert "unknown key 'retrise'" in done.stderr
 
 
 def test_a_table_shows_its_contract(demo: dg.Definitions) -> None:

@@ -90,7 +90,8 @@ def test_without_a_named_instance_it_is_in_the_platforms_home(
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     (shop.folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     launch(shop.open(), ignored, ignored)
-    assert (home / "dagster" / "dagster.yaml").read_text().startswith("telemetry")
+    written = (home / "dagster" / "dagster.yaml").read_text()
+    assert written.endswith("\ntelemetry: {enabled: false}\n")
     assert len(runs(home / "dagster")) == 1
     assert {path.name for path in shop.folder.iterdir()} == {
         "contracts", "dagster.yaml", "landing", "runner.yaml", "totals.sql",
@@ -135,3 +136,17 @@ def test_two_launches_at_the_same_time_are_refused(shop: Project, named_home: Pa
 
     assert all(step.succeeded for step in launch(platform, again, ignored))
     assert len(refused) == 1
+
+
+def test_the_launch_of_another_machine_is_left_alone(shop: Project, named_home: Path) -> None:
+    @dg.job
+    def everything() -> None: ...
+
+    tags = {"quality-platform/launched-by": "terminal", "quality-platform/launched-on": "other:/x"}
+    with dg.DagsterInstance.from_config(str(named_home)) as instance:
+        status = dg.DagsterRunStatus.STARTED
+        other = instance.create_run_for_job(everything, status=status, tags=tags)
+        launch(shop.open(), ignored, ignored)
+        found = instance.get_run_by_id(other.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.STARTED
