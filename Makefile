@@ -11,16 +11,16 @@ export GX_ANALYTICS_ENABLED := false
 PORT ?= 3000
 BIN := .venv/bin
 
-.PHONY: help run ui test lint format lock docs bench bench-ingest clean
+.PHONY: help run ui instance test lint format lock docs bench bench-ingest clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-run: .venv/installed $(DAGSTER_HOME)/dagster.yaml ## Land the demo data and run the whole pipeline through Dagster
+run: .venv/installed instance ## Land the demo data and run the whole pipeline through Dagster
 	@$(BIN)/python demo/land_flights.py $(QUALITY_PLATFORM_HOME)/landing
 	@$(BIN)/quality-platform launch
 
-ui: .venv/installed $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on http://localhost:3000 (PORT=... for another)
+ui: .venv/installed instance ## Open the Dagster UI on http://localhost:3000 (PORT=... for another)
 	@$(BIN)/python scripts/serve_ui.py $(PORT)
 
 test: .venv/installed-dev ## Install what the tests need, and run them
@@ -52,6 +52,9 @@ lock: ## Resolve the lock files anew (needs uv)
 	    --python-version 3.11 --group demo pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \
 	    --python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \
+	    --python-version 3.11 --group demo --all-extras -c requirements.lock -c requirements-dev.lock pyproject.toml \
+	    -o requirements-image.lock
 
 clean: ## Remove all local state
 	rm -rf $(QUALITY_PLATFORM_HOME)
@@ -67,6 +70,6 @@ clean: ## Remove all local state
 	@scripts/install_lock requirements-dev.lock
 	@touch $@ .venv/installed
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
-	@mkdir -p $(DAGSTER_HOME)
-	@cp dagster.yaml $@
+# The instance's file follows dagster.yaml and QUALITY_PLATFORM_DAGSTER_POSTGRES_URL.
+instance: .venv/installed
+	@$(BIN)/quality-platform instance

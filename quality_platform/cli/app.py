@@ -12,10 +12,13 @@ from quality_platform.cli.check import check
 from quality_platform.cli.diff import diff
 from quality_platform.cli.docs import docs
 from quality_platform.cli.exchange import export_contract, import_contract
+from quality_platform.cli.instance import instance
 from quality_platform.cli.lint import lint
+from quality_platform.cli.metrics import metrics
 from quality_platform.cli.options import ERROR
 from quality_platform.cli.quarantine import discard, release, replay
 from quality_platform.cli.runs import launch, run
+from quality_platform.cli.schema import schema
 from quality_platform.cli.secrets import secrets
 from quality_platform.cli.sources import sources
 from quality_platform.cli.tables import quarantine, status
@@ -23,8 +26,16 @@ from quality_platform.cli.upkeep import maintain, rollback, snapshots
 from quality_platform.errors import QualityPlatformError
 from quality_platform.terminal import print_error
 
+
+def _before_every_command() -> None:
+    from quality_platform.telemetry.log_lines import configure_logs
+
+    configure_logs()
+
+
 app = typer.Typer(
     help="Data contracts in, a running data platform out.",
+    callback=_before_every_command,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,6 +43,7 @@ app = typer.Typer(
 for command in (
     run,
     launch,
+    instance,
     lint,
     check,
     status,
@@ -46,6 +58,8 @@ for command in (
     discard,
     secrets,
     sources,
+    schema,
+    metrics,
 ):
     app.command()(command)
 # Python keeps these words for itself, so that the functions have longer names.
@@ -64,5 +78,15 @@ def _reported_errors() -> Iterator[None]:
     try:
         yield
     except QualityPlatformError as error:
-        print_error(Console(stderr=True), error)
+        _report(error)
         raise SystemExit(ERROR) from None
+
+
+def _report(error: QualityPlatformError) -> None:
+    """Tells the error on standard error: for people, or as a line of JSON where all lines are."""
+    from quality_platform.telemetry.log_lines import log_error, writes_json
+
+    if writes_json():
+        log_error(error)
+    else:
+        print_error(Console(stderr=True), error)

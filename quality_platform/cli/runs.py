@@ -37,6 +37,7 @@ def run(
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.requests import Request
     from quality_platform.flows.run_platform import run_platform
+    from quality_platform.telemetry.command_runs import ObservedRun
 
     platform = open_platform(runner)
     request = Request.of(full_refresh=full_refresh, start=start, end=end)
@@ -45,9 +46,11 @@ def run(
     console = Console()
     steps = []
     run_id = f"cli-{uuid.uuid4().hex}"
-    for step in run_platform(platform, names or (), run_id, _progress(console), request):
-        print_step(console, step)
-        steps.append(step)
+    with ObservedRun(platform, run_id) as seen:
+        progress = seen.telling(_progress(console))
+        for step in run_platform(platform, names or (), run_id, progress, request, seen.step):
+            print_step(console, step)
+            steps.append(step)
     _finish(console, steps, strict=strict)
 
 
