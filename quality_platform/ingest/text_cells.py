@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -29,12 +29,29 @@ def converted(raw: pa.Array[Any], field: pa.Field[Any]) -> tuple[pa.Array[Any], 
     try:
         return cast(raw), []
     except _NOT_CONVERTED:
-        bad = list(failing(raw, 0, cast))
-    keep = pc.invert(pc.is_in(pa.array(range(len(raw))), value_set=pa.array(bad, pa.int64())))
-    return cast(pc.if_else(keep, raw, pa.scalar(None, raw.type))), bad
+        bad = failing(raw, cast)
+    return cast(without(raw, bad)), bad
 
 
-def failing(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
+def without(cells: pa.Array[Any], rows: Sequence[int]) -> pa.Array[Any]:
+    """The cells, NULL in these rows."""
+    keep = np.ones(len(cells), np.bool_)
+    keep[list(rows)] = False
+    kept: pa.Array[Any] = pc.if_else(pa.array(keep), cells, pa.scalar(None, cells.type))
+    return kept
+
+
+_PIECE = 512
+"""Cells that are tried at once: where few are bad, nearly all pieces convert at the first try."""
+
+
+def failing(raw: pa.Array[Any], cast: Cast) -> list[int]:
+    """The positions of the cells that make a conversion fail, ascending."""
+    pieces = range(0, len(raw), _PIECE)
+    return [row for start in pieces for row in _halved(raw[start : start + _PIECE], start, cast)]
+
+
+def _halved(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
     """Finds the cells that make a conversion fail, by halving; the first cell is number `start`."""
     try:
         cast(raw)
@@ -43,8 +60,8 @@ def failing(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
             yield start
             return
         middle = len(raw) // 2
-        yield from failing(raw[:middle], start, cast)
-        yield from failing(raw[middle:], start + middle, cast)
+        yield from _halved(raw[:middle], start, cast)
+        yield from _halved(raw[middle:], start + middle, cast)
 
 
 def _caster(field: pa.Field[Any]) -> Cast:
@@ -77,11 +94,12 @@ def _time_format(text: str, target: pa.DataType) -> TimeFormat | None:
 
 
 def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
-    if pa.types.is_integer(target) and not _is_of(text, _OF_INTEGERS):
+    if pa.types.is_integer(target):
         # Arrow would read 0x1F as well.
-        _require(text, r"^-?\d+$")
-    if pa.types.is_decimal(target) and not _is_plain_decimal(text, target):
-        _require(text, _decimal_pattern(target.precision, target.scale))
+        _require_of(text, _with_others(text, _OF_INTEGERS), r"^-?\d+$")
+    if pa.types.is_decimal(target):
+        pattern = _decimal_pattern(target.precision, target.scale)
+        _require_of(text, _beyond_plain_decimals(text, target), pattern)
     if pa.types.is_date(target):
         _require(text, r"^\d{4}-\d{2}-\d{2}$")
     if pa.types.is_time(target):
@@ -104,28 +122,38 @@ def _octets(*of: bytes) -> NDArray[np.bool_]:
 _DIGITS = b"0123456789"
 _OF_INTEGERS = _octets(_DIGITS, b"-")
 _OF_DECIMALS = _octets(_DIGITS, b".+-")
+_NO_CELLS = np.empty(0, np.int64)
 _MOST_DIGITS = 38
 """Of what Arrow reads as a decimal without making another number of it."""
 
 
-def _is_of(text: pa.Array[Any], octets: NDArray[np.bool_]) -> bool:
-    """Whether there are no other bytes in the cells; a tenth of what a pattern costs.
+def _with_others(text: pa.Array[Any], octets: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The cells that have other bytes, ascending; to find them costs a tenth of a pattern.
 
-    Bytes that stand in no cell may make it False.
+    A NULL may be among them.
     """
     offsets, data = _offsets(text), text.buffers()[2]
-    if data is None or not len(text):
-        return False
+    if data is None:
+        return np.arange(len(text))
     written = np.frombuffer(memoryview(data), np.uint8)[offsets[0] : offsets[-1]]
-    return bool(octets[written].all())
+    is_known = octets[written]
+    if is_known.all():
+        return _NO_CELLS
+    others = np.flatnonzero(~is_known) + offsets[0]
+    found: NDArray[np.int64] = np.unique(np.searchsorted(offsets, others, side="right") - 1)
+    return found
 
 
-def _is_plain_decimal(text: pa.Array[Any], kind: Any) -> bool:
-    """Whether Arrow itself refuses what is no decimal of the type: none is long or has an `e`."""
-    longest = int(np.diff(_offsets(text)).max(initial=0))
+def _beyond_plain_decimals(text: pa.Array[Any], kind: Any) -> NDArray[np.int64]:
+    """The cells that Arrow itself may take though they are no decimals of the type.
+
+    Of the others none is long or has an `e`.
+    """
     # So short that neither too many zeros at the end nor an overflow fit in.
     short = min(_MOST_DIGITS - kind.scale, _MOST_DIGITS - kind.precision + kind.scale)
-    return longest <= short and _is_of(text, _OF_DECIMALS)
+    long = np.flatnonzero(np.diff(_offsets(text)) > short)
+    others = _with_others(text, _OF_DECIMALS)
+    return np.union1d(long, others) if len(long) else others
 
 
 def _offsets(text: pa.Array[Any]) -> NDArray[np.int32]:
@@ -141,6 +169,11 @@ def _decimal_pattern(precision: int, scale: int) -> str:
     """Decimals of no more than 38 digits: of more, Arrow makes other numbers without a word."""
     whole, zeros = precision - scale, _MOST_DIGITS - precision
     return rf"^[+-]?0*\d{{0,{whole}}}(\.\d{{0,{scale}}}0{{0,{zeros}}})?$"
+
+
+def _require_of(text: pa.Array[Any], cells: NDArray[np.int64], pattern: str) -> None:
+    if len(cells):
+        _require(text.take(pa.array(cells)), pattern)
 
 
 def _require(text: pa.Array[Any], pattern: str) -> None:

@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 from quality_platform.contracts.schemas import DEFAULT_ZONE
 from quality_platform.errors import HeaderError, Location, Problem
 from quality_platform.ingest.conform import BadCell, conform, type_name
-from quality_platform.ingest.text_cells import Cast, failing, in_range
+from quality_platform.ingest.text_cells import Cast, failing, in_range, without
 
 _DIGITS_OF_INTEGERS = 20
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
@@ -111,11 +111,9 @@ def _cast(
     try:
         return cast(column), []
     except pa.ArrowInvalid:
-        rows = list(failing(column, 0, cast))
-    keep = pc.invert(pc.is_in(pa.array(range(len(column))), value_set=pa.array(rows, pa.int64())))
-    kept = pc.if_else(keep, column, pa.scalar(None, column.type))
+        rows = failing(column, cast)
     reason = _reason(column.type, field)
-    return cast(kept), [BadCell(row, field.name, reason) for row in rows]
+    return cast(without(column, rows)), [BadCell(row, field.name, reason) for row in rows]
 
 
 def _fitted_text(

@@ -18,6 +18,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -176,7 +177,7 @@ class IdleSession:
         """Keeps a session in place of the one that is kept."""
         self._drop()
         self._session = session
-        self._end = weakref.finalize(self, session.__exit__, None, None, None)
+        self._end = weakref.finalize(self, partial(session.__exit__, None, None, None))
 
     def taken(self) -> MySqlSession | None:
         """The session, which is the caller's to end from now on; None where none is kept."""
