@@ -7,7 +7,7 @@ once the history has been compacted, it is read anew. So a look costs what has h
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -64,7 +64,7 @@ class CheckTotals:
     """The check results of one table, counted by verdict and severity.
 
     `latest` counts those of the latest run that had any; `newest` has, by a check's name, the
-    newest value of the column whose age it judges, in seconds since 1970.
+    newest published value of the column whose age it judges, in seconds since 1970.
     """
 
     results: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -79,12 +79,8 @@ class HistoryTotals:
     def __init__(self, lake: Lake, settings: EngineSettings, ages: Collection[str] = ()) -> None:
         self._lake = lake
         self._settings = settings
-        self._ages = ", ".join(quote_literal(name) for name in sorted(ages)) or "NULL"
-        self._read: dict[str, frozenset[str]] = {}
-        self.runs: dict[str, dict[str, StateTotals]] = {}
-        self.checks: dict[str, CheckTotals] = {}
-        self._forget(RUNS)
-        self._forget(CHECK_RESULTS)
+        self._ages = _listed(ages)
+        self._forget()
 
     def refresh(self) -> None:
         """Adds what has been recorded since the last time.
@@ -93,29 +89,21 @@ class HistoryTotals:
             LakeError: the lake cannot be used.
             EngineError: the files cannot be read.
         """
-        if files := self._new_files(RUNS):
-            self._add_runs(files)
-        self._mark_read(RUNS, files)
-        if files := self._new_files(CHECK_RESULTS):
-            self._add_results(files)
-        self._mark_read(CHECK_RESULTS, files)
+        # The results of a run are recorded before the run is: so they are listed before it.
+        files = {name: files_of_history(self._lake, name) for name in (CHECK_RESULTS, RUNS)}
+        if any(not read <= set(files[name]) for name, read in self._read.items()):
+            self._forget()
+        for name, add in ((CHECK_RESULTS, self._add_results), (RUNS, self._add_runs)):
+            read = self._read[name]
+            if new := files[name].only(file for file in files[name] if file not in read):
+                add(new)
+            self._read[name] = read | set(new)
 
-    def _new_files(self, identifier: str) -> TableFiles:
-        files = files_of_history(self._lake, identifier)
-        if not self._read[identifier] <= set(files):
-            self._forget(identifier)
-        read = self._read[identifier]
-        return files.only(file for file in files if file not in read)
-
-    def _mark_read(self, identifier: str, files: TableFiles) -> None:
-        self._read[identifier] |= set(files)
-
-    def _forget(self, identifier: str) -> None:
-        self._read[identifier] = frozenset()
-        if identifier == RUNS:
-            self.runs = defaultdict(lambda: defaultdict(StateTotals))
-        else:
-            self.checks = defaultdict(CheckTotals)
+    def _forget(self) -> None:
+        self._read: dict[str, frozenset[str]] = {CHECK_RESULTS: frozenset(), RUNS: frozenset()}
+        self._unsettled: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+        self.runs: dict[str, dict[str, StateTotals]] = defaultdict(lambda: defaultdict(StateTotals))
+        self.checks: dict[str, CheckTotals] = defaultdict(CheckTotals)
 
     def _add_runs(self, files: TableFiles) -> None:
         relation = read_parquet(files)
@@ -132,8 +120,23 @@ class HistoryTotals:
                 f"max(ended_at) FILTER (WHERE {_IS_PUBLISH}) AS published_at "
                 f"FROM {relation} GROUP BY ALL",
             )
+            ended = _rows(
+                connection,
+                "SELECT \"table\", run_id, bool_or(state = 'blocked') AS blocked "
+                f'FROM {relation} WHERE "table" IN ({_listed(t for t, _ in self._unsettled)}) '
+                'GROUP BY "table", run_id',
+            )
         for row in rows:
             self.runs[row["table"]][row["state"]].add(row)
+        for row in ended:
+            self._settle(row)
+
+    def _settle(self, run: dict[str, Any]) -> None:
+        """Rows that were judged are not rows that are published, where the load was blocked."""
+        found = self._unsettled.pop((run["table"], run["run_id"]), {})
+        newest = self.checks[run["table"]].newest
+        for check, at in {} if run["blocked"] else found.items():
+            newest[check] = max(at, newest.get(check, at))
 
     def _add_results(self, files: TableFiles) -> None:
         """Adds results, once all queries have been answered: half of them must not count."""
@@ -149,7 +152,7 @@ class HistoryTotals:
             )
             newest = _rows(
                 connection,
-                'SELECT "table", "check", max(epoch(checked_at) - value) AS newest '
+                'SELECT "table", "check", run_id, max(epoch(checked_at) - value) AS newest '
                 f'FROM {relation} WHERE value IS NOT NULL AND "check" IN ({self._ages}) '
                 "GROUP BY ALL",
             )
@@ -158,8 +161,7 @@ class HistoryTotals:
         for row in latest:
             self._add_latest(self.checks[row["table"]], row)
         for row in newest:
-            found = self.checks[row["table"]].newest
-            found[row["check"]] = max(row["newest"], found.get(row["check"], row["newest"]))
+            self._unsettled[row["table"], row["run_id"]][row["check"]] = row["newest"]
 
     @staticmethod
     def _add_latest(totals: CheckTotals, row: dict[str, Any]) -> None:
@@ -172,6 +174,11 @@ class HistoryTotals:
 def _rows(connection: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
     return found
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Texts as the members of a list in SQL, which nothing is in where there are none."""
+    return ", ".join(map(quote_literal, sorted(set(texts)))) or "NULL"
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

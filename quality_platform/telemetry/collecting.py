@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from quality_platform.checks.specs import Fresh
 from quality_platform.errors import QualityPlatformError
-from quality_platform.flows.broken_tables import namespace_of
+from quality_platform.flows.broken_tables import namespace_of, quarantine_of, tenant_of
 from quality_platform.flows.platform import Platform
 from quality_platform.history.totals import (
     LOAD_STATES,
@@ -25,7 +25,6 @@ from quality_platform.telemetry import families as f
 from quality_platform.telemetry.families import FAMILIES, Family
 from quality_platform.telemetry.identity import platform_version
 from quality_platform.telemetry.table_sizes import Place, TableSize, TableSizes
-from quality_platform.telemetry.tenants import tenant_of
 
 if TYPE_CHECKING:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -128,13 +127,14 @@ def _watched(platform: Platform) -> dict[str, _Watched]:
         limits = {
             s.name: s.claim.max_age_seconds for s in table.specs if isinstance(s.claim, Fresh)
         }
-        labels = (table.name, table.namespace, tenant_of(table))
+        labels = (table.name, table.namespace, table.tenant)
         place = Place(table.identifier, table.quarantine_identifier)
         found[table.name] = _Watched(labels, place, limits)
     for part in platform.broken_tables.values():
         namespace = namespace_of(part)
-        place = Place(f"{namespace}.{part.name}", f"quarantine.{part.name}")
-        found[part.name] = _Watched((part.name, namespace, ""), place, {}, is_broken=True)
+        place = Place(f"{namespace}.{part.name}", quarantine_of(part))
+        labels = (part.name, namespace, tenant_of(part))
+        found[part.name] = _Watched(labels, place, {}, is_broken=True)
     return found
 
 

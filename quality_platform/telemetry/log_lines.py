@@ -84,6 +84,11 @@ def configure_logs() -> None:
     Raises:
         ConfigurationError: the environment asks for a format that there is not.
     """
-    if wants_json() and not writes_json():
+    if not wants_json():
+        return
+    if not writes_json():
         logging.getLogger().addHandler(JsonLines())
         logging.getLogger(PLATFORM).setLevel(logging.INFO)
+    # A library that configures logging from a file silences all loggers that there are by then.
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith(f"{PLATFORM}.")]:
+        logging.getLogger(name).disabled = False

@@ -14,7 +14,6 @@ from quality_platform.errors import PublishBlockedError, QualityPlatformError
 from quality_platform.flows.facts import Fact, told_to
 from quality_platform.flows.outcomes import LoadOutcome, MaterializationOutcome, TableOutcome
 from quality_platform.telemetry.log_lines import FIELDS, configure_logs
-from quality_platform.telemetry.tenants import tenant_of
 from quality_platform.telemetry.traces import NoSpan, RunIds, Span, is_traced, traces
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class Subject:
         if found is None:
             return cls(run_id, name, table, job=job, retry=retry)
         version = found.contract.version
-        return cls(run_id, name, table, found.namespace, tenant_of(found), version, job, retry)
+        return cls(run_id, name, table, found.namespace, found.tenant, version, job, retry)
 
     @property
     def facts(self) -> dict[str, Fact]:

@@ -76,3 +76,12 @@ def test_a_wrong_format_is_an_error_of_every_command(
     ended = call("status", "-r", project.write_runner())
     assert ended.code == 2
     assert "QUALITY_PLATFORM_LOG_FORMAT" in ended.err
+
+
+def test_the_lines_about_a_tenants_table_say_whose_it_is(project: Project) -> None:
+    project.settings = {"tenants": {"acme": {}}}
+    project.table("orders", {"id": key(integer())})
+    project.tables["orders"]["tenant"] = "acme"
+    project.deliver("orders/a.csv", "id\n1\n")
+    lines = lines_of(call("run", "-r", project.write_runner()).err)
+    assert {line["tenant"] for line in lines} == {"acme"}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.command_line import call
-from support.project import Project, integer, key
+from support.project import Project, integer, key, row_count
 from support.replays import deliver, discarded, loaded, released
 from support.shop import furnish, orders_csv
 
@@ -149,7 +149,8 @@ def test_what_replays_take_out_of_a_quarantine_is_published_and_not_counted_twic
 
 def test_a_service_level_is_told_with_the_age_of_the_newest_value(project: Project) -> None:
     columns = {"id": key(integer()), "made": {"logicalType": "timestamp"}}
-    contract = project.table("orders", columns).folder / "contracts" / "orders.odcs.yaml"
+    project.table("orders", columns, quality=[row_count(2)])
+    contract = project.folder / "contracts" / "orders.odcs.yaml"
     promise = "slaProperties:\n- {property: freshness, value: 4, unit: h, element: orders.made}\n"
     contract.write_text(contract.read_text() + promise)
     made = datetime.now(UTC) - timedelta(hours=1)
@@ -161,6 +162,13 @@ def test_a_service_level_is_told_with_the_age_of_the_newest_value(project: Proje
     assert of_orders(scraped, "data_age_limit_seconds", check=check) == 4 * 3600
     age = of_orders(scraped, "data_age_seconds", check=check)
     assert 3600 <= age <= (datetime.now(UTC) - made).total_seconds() + 1
+    # What is newer, but blocked, is not there.
+    project.deliver("orders/b.csv", f"id,made\n3,{datetime.now(UTC).isoformat()}\n")
+    assert load_table(platform, "orders", "run-2").state == "blocked"
+    assert of_orders(parsed(exposition(platform)), "data_age_seconds", check=check) >= age
+    project.deliver("orders/b.csv", f"id,made\n3,{datetime.now(UTC).isoformat()}\n4,\n")
+    assert load_table(platform, "orders", "run-3").state == "published"
+    assert of_orders(parsed(exposition(platform)), "data_age_seconds", check=check) < 3600
 
 
 def test_a_blocked_load_and_a_broken_table_can_be_seen(project: Project) -> None:
@@ -257,3 +265,17 @@ def test_the_metrics_that_are_told_are_those_that_are_declared(platform: Platfor
     for family in FAMILIES:
         assert family.full_name.endswith("_total") == (family.kind == "counter")
         assert family.help.endswith(".")
+
+
+def test_the_metrics_of_a_tenant_say_whose_they_are(project: Project) -> None:
+    project.settings = {"tenants": {"acme": {}}}
+    project.table("orders", {"id": key(integer())})
+    project.tables["orders"]["tenant"] = "acme"
+    project.tables["wrong"] = {**project.tables["orders"], "contract": "nowhere.yaml"}
+    project.deliver("orders/a.csv", "id\n1\n")
+    runner = project.write_runner()
+    assert call("run", "-r", runner, "orders").code == 0
+    scraped = parsed(call("metrics", "--once", "-r", runner).out)
+    acme = {"namespace": "acme__shop", "tenant": "acme"}
+    assert value(scraped, "rows_read_total", table="orders", **acme) == 1
+    assert value(scraped, "table_broken", table="wrong", **acme) == 1

@@ -54,11 +54,22 @@ def test_lines_are_written_where_the_environment_asks_for_them(
         configure_logs()
         assert writes_json()
         logging.getLogger("quality_platform.runs").info("one")
-        logging.getLogger("pyiceberg.io").warning("two")
-        logging.getLogger("pyiceberg.io").info("three")
+        logging.getLogger("some.library").warning("two")
+        logging.getLogger("some.library").info("three")
     captured = capsys.readouterr()
     assert captured.out == ""
     assert [line["message"] for line in lines_of(captured.err)] == ["one", "two"]
+
+
+def test_loggers_that_a_library_has_silenced_are_heard_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("quality_platform.runs")
+    monkeypatch.setattr(logger, "disabled", True)
+    with logged_as_json(monkeypatch):
+        configure_logs()
+        logger.info("one")
+    assert [line["message"] for line in lines_of(capsys.readouterr().err)] == ["one"]
 
 
 def test_a_format_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
