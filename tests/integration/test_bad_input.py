@@ -60,17 +60,17 @@ def assert_nothing_partial(project: Project) -> None:
 def test_an_unknown_key_in_runner_yaml(orders: Project, home: Path) -> None:
     line = changed(orders.runner, "namespace: shop", "namespcae: shop")
     ended = run(orders)
-    assert f"{orders.runner}:{line}" in ended.err
-    assert "'namespcae'" in ended.err
-    assert "did you mean 'namespace'" in ended.err
+    assert f"{orders.runner}:{line}" in ended.text
+    assert "'namespcae'" in ended.text
+    assert "did you mean 'namespace'" in ended.text
     assert not home.exists()
 
 
 def test_a_value_of_the_wrong_type_in_runner_yaml(orders: Project, home: Path) -> None:
     line = changed(orders.runner, "batch: file", "batch: [1]")
     ended = run(orders)
-    assert f"{orders.runner}:{line}" in ended.err
-    assert "tables.orders.load.batch" in ended.err
+    assert f"{orders.runner}:{line}" in ended.text
+    assert "tables.orders.load.batch" in ended.text
     assert not home.exists()
 
 
@@ -78,9 +78,9 @@ def test_a_contract_with_a_misspelt_metric(orders: Project, home: Path) -> None:
     contract = orders.folder / "contracts" / "orders.odcs.yaml"
     line = changed(contract, "metric: rowCount", "metric: rowCuont")
     ended = run(orders)
-    assert f"{contract}:{line}" in ended.err
-    assert "rowCuont" in ended.err
-    assert "rowCount" in ended.err
+    assert f"{contract}:{line}" in ended.text
+    assert "rowCuont" in ended.text
+    assert "rowCount" in ended.text
     assert not home.exists()
 
 
@@ -91,16 +91,16 @@ def test_a_contract_that_refers_to_a_table_that_nobody_describes(
     project.write_runner()
     contract = project.folder / "contracts" / "orders.odcs.yaml"
     ended = run(project)
-    assert f"{contract}:" in ended.err
-    assert "odrers" in ended.err
+    assert f"{contract}:" in ended.text
+    assert "odrers" in ended.text
     assert not home.exists()
 
 
 def test_a_contract_file_that_is_not_there(orders: Project, home: Path) -> None:
     line = changed(orders.runner, "contracts/orders.odcs.yaml", "contracts/oders.odcs.yaml")
     ended = run(orders)
-    assert f"{orders.runner}:{line}" in ended.err
-    assert "oders.odcs.yaml" in ended.err
+    assert f"{orders.runner}:{line}" in ended.text
+    assert "oders.odcs.yaml" in ended.text
     assert not home.exists()
 
 
@@ -108,15 +108,15 @@ def test_several_mistakes_are_told_at_once(orders: Project) -> None:
     changed(orders.runner, "namespace: shop", "namespcae: shop")
     changed(orders.runner, "mode: append", "mode: apend")
     ended = run(orders)
-    assert ended.err.count("QP101") == 2
+    assert ended.text.count("QP101") == 2
 
 
 def test_an_unset_variable(orders: Project, home: Path) -> None:
     old = "landing/orders/*.csv"
     line = changed(orders.runner, old, "${NO_SUCH_VARIABLE_HERE}/*.csv")
     ended = run(orders)
-    assert f"{orders.runner}:{line}" in ended.err
-    assert "NO_SUCH_VARIABLE_HERE is not set" in ended.err
+    assert f"{orders.runner}:{line}" in ended.text
+    assert "NO_SUCH_VARIABLE_HERE is not set" in ended.text
     assert not home.exists()
 
 
