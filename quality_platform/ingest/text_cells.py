@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,10 +12,16 @@ from numpy.typing import NDArray
 
 from quality_platform.contracts.schemas import DEFAULT_ZONE, FORMAT
 from quality_platform.contracts.time_formats import TimeFormat, time_format
+from quality_platform.ingest.bad_cells import (
+    NOT_CONVERTED,
+    Cast,
+    cast_others,
+    octets_of,
+    offsets_of,
+    suspects,
+    with_others,
+)
 from quality_platform.ingest.written_times import iso_texts, time_of_day, with_default_zone
-
-Cast = Callable[["pa.Array[Any]"], "pa.Array[Any]"]
-_NOT_CONVERTED = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 
 
 def converted(raw: pa.Array[Any], field: pa.Field[Any]) -> tuple[pa.Array[Any], list[int]]:
@@ -28,40 +33,8 @@ def converted(raw: pa.Array[Any], field: pa.Field[Any]) -> tuple[pa.Array[Any], 
     cast = _caster(field)
     try:
         return cast(raw), []
-    except _NOT_CONVERTED:
-        bad = failing(raw, cast)
-    return cast(without(raw, bad)), bad
-
-
-def without(cells: pa.Array[Any], rows: Sequence[int]) -> pa.Array[Any]:
-    """The cells, NULL in these rows."""
-    keep = np.ones(len(cells), np.bool_)
-    keep[list(rows)] = False
-    kept: pa.Array[Any] = pc.if_else(pa.array(keep), cells, pa.scalar(None, cells.type))
-    return kept
-
-
-_PIECE = 512
-"""Cells that are tried at once: where few are bad, nearly all pieces convert at the first try."""
-
-
-def failing(raw: pa.Array[Any], cast: Cast) -> list[int]:
-    """The positions of the cells that make a conversion fail, ascending."""
-    pieces = range(0, len(raw), _PIECE)
-    return [row for start in pieces for row in _halved(raw[start : start + _PIECE], start, cast)]
-
-
-def _halved(raw: pa.Array[Any], start: int, cast: Cast) -> Iterable[int]:
-    """Finds the cells that make a conversion fail, by halving; the first cell is number `start`."""
-    try:
-        cast(raw)
-    except _NOT_CONVERTED:
-        if len(raw) == 1:
-            yield start
-            return
-        middle = len(raw) // 2
-        yield from _halved(raw[:middle], start, cast)
-        yield from _halved(raw[middle:], start + middle, cast)
+    except NOT_CONVERTED:
+        return cast_others(raw, cast, suspects(raw, field.type))
 
 
 def _caster(field: pa.Field[Any]) -> Cast:
@@ -96,10 +69,10 @@ def _time_format(text: str, target: pa.DataType) -> TimeFormat | None:
 def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
     if pa.types.is_integer(target):
         # Arrow would read 0x1F as well.
-        _require_of(text, _with_others(text, _OF_INTEGERS), r"^-?\d+$")
+        _require(text.take(with_others(text, _OF_INTEGERS)), r"^-?\d+$")
     if pa.types.is_decimal(target):
-        pattern = _decimal_pattern(target.precision, target.scale)
-        _require_of(text, _beyond_plain_decimals(text, target), pattern)
+        odd = _beyond_plain_decimals(text, target)
+        _require(text.take(odd), _decimal_pattern(target.precision, target.scale))
     if pa.types.is_date(target):
         _require(text, r"^\d{4}-\d{2}-\d{2}$")
     if pa.types.is_time(target):
@@ -112,57 +85,23 @@ def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
     return in_range(cast) if pa.types.is_temporal(target) else cast
 
 
-def _octets(*of: bytes) -> NDArray[np.bool_]:
-    """For each byte value, whether it is among these."""
-    table = np.zeros(256, np.bool_)
-    table[np.frombuffer(b"".join(of), np.uint8)] = True
-    return table
-
-
 _DIGITS = b"0123456789"
-_OF_INTEGERS = _octets(_DIGITS, b"-")
-_OF_DECIMALS = _octets(_DIGITS, b".+-")
-_NO_CELLS = np.empty(0, np.int64)
+_OF_INTEGERS = octets_of(_DIGITS, b"-")
+_OF_DECIMALS = octets_of(_DIGITS, b".+-")
 _MOST_DIGITS = 38
 """Of what Arrow reads as a decimal without making another number of it."""
 
 
-def _with_others(text: pa.Array[Any], octets: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The cells that have other bytes, ascending; to find them costs a tenth of a pattern.
-
-    A NULL may be among them.
-    """
-    offsets, data = _offsets(text), text.buffers()[2]
-    if data is None:
-        return np.arange(len(text))
-    written = np.frombuffer(memoryview(data), np.uint8)[offsets[0] : offsets[-1]]
-    is_known = octets[written]
-    if is_known.all():
-        return _NO_CELLS
-    others = np.flatnonzero(~is_known) + offsets[0]
-    found: NDArray[np.int64] = np.unique(np.searchsorted(offsets, others, side="right") - 1)
-    return found
-
-
 def _beyond_plain_decimals(text: pa.Array[Any], kind: Any) -> NDArray[np.int64]:
-    """The cells that Arrow itself may take though they are no decimals of the type.
+    """The cells that Arrow might take, or change, though they are no decimals of the type.
 
     Of the others none is long or has an `e`.
     """
     # So short that neither too many zeros at the end nor an overflow fit in.
     short = min(_MOST_DIGITS - kind.scale, _MOST_DIGITS - kind.precision + kind.scale)
-    long = np.flatnonzero(np.diff(_offsets(text)) > short)
-    others = _with_others(text, _OF_DECIMALS)
+    long = np.flatnonzero(np.diff(offsets_of(text)) > short)
+    others = with_others(text, _OF_DECIMALS)
     return np.union1d(long, others) if len(long) else others
-
-
-def _offsets(text: pa.Array[Any]) -> NDArray[np.int32]:
-    """Where the cells begin in the buffer of their bytes, and behind them where the last ends."""
-    buffer = text.buffers()[1]
-    if buffer is None:
-        return np.zeros(1, np.int32)
-    found = np.frombuffer(memoryview(buffer), np.int32)
-    return found[text.offset : text.offset + len(text) + 1]
 
 
 def _decimal_pattern(precision: int, scale: int) -> str:
@@ -171,13 +110,10 @@ def _decimal_pattern(precision: int, scale: int) -> str:
     return rf"^[+-]?0*\d{{0,{whole}}}(\.\d{{0,{scale}}}0{{0,{zeros}}})?$"
 
 
-def _require_of(text: pa.Array[Any], cells: NDArray[np.int64], pattern: str) -> None:
-    if len(cells):
-        _require(text.take(pa.array(cells)), pattern)
-
-
 def _require(text: pa.Array[Any], pattern: str) -> None:
     """Arrow reads more spellings than the contract's types have; those are refused here."""
+    if not len(text):
+        return
     matches = pc.match_substring_regex(text, pattern)
     if pc.any(pc.invert(matches)).as_py():
         raise pa.ArrowInvalid("a text of another form")

@@ -29,8 +29,9 @@ import pyarrow.compute as pc
 
 from quality_platform.contracts.schemas import DEFAULT_ZONE
 from quality_platform.errors import HeaderError, Location, Problem
+from quality_platform.ingest.bad_cells import Cast, cast_others
 from quality_platform.ingest.conform import BadCell, conform, type_name
-from quality_platform.ingest.text_cells import Cast, failing, in_range, without
+from quality_platform.ingest.text_cells import in_range
 
 _DIGITS_OF_INTEGERS = 20
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
@@ -111,9 +112,9 @@ def _cast(
     try:
         return cast(column), []
     except pa.ArrowInvalid:
-        rows = failing(column, cast)
+        fitted, rows = cast_others(column, cast)
     reason = _reason(column.type, field)
-    return cast(without(column, rows)), [BadCell(row, field.name, reason) for row in rows]
+    return fitted, [BadCell(row, field.name, reason) for row in rows]
 
 
 def _fitted_text(

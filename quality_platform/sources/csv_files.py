@@ -134,6 +134,8 @@ class CsvSource:
                     parser = self._parser_without_header(data, index)
                 if len(records):
                     yield parser.batch(data, records)
+                # Or this block would stay in memory until the next one is ready.
+                del data, index, records
         if parser is None and self.format.header:
             raise HeaderError(
                 "the file has no header: nothing but line ends",
@@ -166,6 +168,7 @@ class CsvSource:
             block = _filled(stream, wanted)
             final = len(block) < wanted
             data = rest + block
+            del block
             index = index_records(data, self.format.dialect, first_line=line, final=final)
             rest, line = data[index.consumed :], index.next_line
             self._require_records_within_bounds(index, len(rest))
@@ -173,6 +176,7 @@ class CsvSource:
                 self._refuse("a quote that is opened in this record is never closed", line=line)
             if len(index):
                 yield data, index
+            del data, index
 
     def _require_records_within_bounds(self, index: RecordIndex, rest: int) -> None:
         limit = self.format.max_record_bytes

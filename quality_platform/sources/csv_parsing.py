@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -57,9 +57,8 @@ class BlockParser:
         try:
             columns = self._columns(*plain, ~index.broken)
         except pa.ArrowInvalid:
-            # Counting the fields costs as much as parsing: only a block that fails pays for it.
-            counts = field_counts(data, index, self.dialect)
-            columns = self._columns_of_whole(*plain, counts)
+            # Only a block that fails is parsed again.
+            columns, counts = self._columns_of_whole(data, index, plain)
         whole = ~index.broken & (counts == self.width)
         if columns.num_rows != np.count_nonzero(whole):
             raise self._disagreement(index, f"{columns.num_rows} rows parsed of {whole.sum()}")
@@ -70,21 +69,43 @@ class BlockParser:
             rejects=self._rejects(data, index, counts, np.flatnonzero(~whole)),
         )
 
-    def _columns_of_whole(self, data: bytes, index: RecordIndex, counts: Offsets) -> pa.RecordBatch:
+    def _columns_of_whole(
+        self, data: bytes, index: RecordIndex, plain: tuple[bytes, RecordIndex]
+    ) -> tuple[pa.RecordBatch, Offsets]:
+        """The columns of the records of the right width, and how many fields each record has."""
+        kept, others = ~index.broken, None
+        counts = np.full(len(index), self.width)
+        if _is_utf_8(data):
+            others = _Others()
+        else:
+            # pyarrow cannot say which records have another width: it would show them as text.
+            counts = field_counts(data, index, self.dialect)
+            kept &= counts == self.width
         try:
-            return self._columns(data, index, ~index.broken & (counts == self.width))
+            columns = self._columns(*plain, kept, others)
         except pa.ArrowInvalid as error:
             raise self._disagreement(index, str(error)) from error
+        if others is not None:
+            # Numbers beyond the index become a disagreement: rows and records do not add up.
+            places = np.flatnonzero(kept)
+            known = [(n, fields) for n, fields in others.found if n < len(places)]
+            counts[places[[n for n, _ in known]]] = [fields for _, fields in known]
+        return columns, counts
 
-    def _columns(self, data: bytes, index: RecordIndex, kept: NDArray[np.bool_]) -> pa.RecordBatch:
+    def _columns(
+        self,
+        data: bytes,
+        index: RecordIndex,
+        kept: NDArray[np.bool_],
+        others: _Others | None = None,
+    ) -> pa.RecordBatch:
         if not kept.any():
-            empty = [pa.array([], type=pa.binary()) for _ in self.wanted]
-            return pa.RecordBatch.from_arrays(empty, names=list(self.wanted))
+            return _no_rows(list(self.wanted))
         # Where no section is quoted, every quote is a literal, and the plain parser is faster.
         dialect = self.dialect if len(index.toggles) else replace(self.dialect, quote=None)
         text = _text_of(data, index, kept)
         positions = list(self.wanted.values())
-        cells = parse_fields(text, positions, self.width, dialect, self.null_strings)
+        cells = parse_fields(text, positions, self.width, dialect, self.null_strings, others)
         return cells.rename_columns(list(self.wanted))
 
     def _rejects(
@@ -147,6 +168,7 @@ def parse_fields(
     width: int,
     dialect: Dialect,
     null_strings: Sequence[str] = (),
+    others: _Others | None = None,
 ) -> pa.RecordBatch:
     """The fields at these positions of each record, one binary column per position.
 
@@ -156,9 +178,10 @@ def parse_fields(
         width: The number of fields of every record.
         dialect: Delimiter and quote; there are no escapes.
         null_strings: Cell texts that become null.
+        others: Where given, gets the records of another number of fields, which are left out.
 
     Raises:
-        pyarrow.ArrowInvalid: A record has another number of fields.
+        pyarrow.ArrowInvalid: A record has another number of fields, and there is no `others`.
     """
     names = [str(position) for position in range(width)]
     if text[: len(_BYTE_ORDER_MARK)] == _BYTE_ORDER_MARK:
@@ -169,7 +192,7 @@ def parse_fields(
         read_options=pa_csv.ReadOptions(
             use_threads=False, block_size=len(text) + 1, column_names=names
         ),
-        parse_options=_parse_options(dialect),
+        parse_options=_parse_options(dialect, others),
         convert_options=pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.binary()),
             include_columns=[names[position] for position in positions],
@@ -178,14 +201,43 @@ def parse_fields(
             quoted_strings_can_be_null=True,
         ),
     )
-    return table.combine_chunks().to_batches()[0]
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else _no_rows(table.column_names)
 
 
-def _parse_options(dialect: Dialect) -> pa_csv.ParseOptions:
+def _no_rows(names: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], pa.binary()) for _ in names], names=list(names))
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Leaves out records that have not as many fields as they should.
+
+    `found` has their positions among the records of what is parsed, and their numbers of fields.
+    """
+
+    found: list[tuple[int, int]] = field(default_factory=list)
+
+    def __call__(self, row: pa_csv.InvalidRow) -> Literal["skip"]:
+        # In one thread pyarrow numbers records from 1, without blank lines.
+        self.found.append((cast("int", row.number) - 1, row.actual_columns))
+        return "skip"
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        pa.array([data], pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _parse_options(dialect: Dialect, others: _Others | None) -> pa_csv.ParseOptions:
     return pa_csv.ParseOptions(
         delimiter=chr(dialect.delimiter),
         quote_char=False if dialect.quote is None else chr(dialect.quote),
         newlines_in_values=dialect.quote is not None,
+        invalid_row_handler=others,
     )
 
 
