@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 PORT ?= 3000
 BIN := .venv/bin
 
-.PHONY: help run ui instance test lint format lock docs bench bench-ingest clean
+.PHONY: help run ui instance test lint format lock docs bench bench-ingest bench-scale clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,6 +46,10 @@ bench: .venv/installed-dev ## Measure against the peers and the limit (SIZE=1M, 
 bench-ingest: .venv/installed-dev ## Measure loading from databases and files (SIZE=0.2M, SOURCES="csv merge" for a part)
 	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks.ingest \
 	    $(if $(SIZE),--size $(SIZE)) $(if $(SOURCES),--sources $(SOURCES))
+
+bench-scale: .venv/installed-dev ## Measure a location of 1,000 tables (SIZE=100, PROBES="load ticks" for a part)
+	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks.scale \
+	    $(if $(SIZE),--size $(SIZE)) $(if $(PROBES),--probes $(PROBES))
 
 lock: ## Resolve the lock files anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \

@@ -1,5 +1,7 @@
 """The Dagster code location. Configuration is read when it is loaded, not when it is imported."""
 
+import gc
+
 import dagster as dg
 
 from quality_platform.documents.yaml_documents import no_garbage_collection
@@ -13,4 +15,8 @@ def platform() -> dg.Definitions:
     """Everything that runner.yaml says."""
     configure_logs()
     with no_garbage_collection():
-        return build_definitions(open_platform())
+        definitions = build_definitions(open_platform())
+    # They stay as long as the process: the collector would walk them again and again while Dagster
+    # makes its snapshots of them.
+    gc.freeze()
+    return definitions

@@ -28,7 +28,8 @@ QualityPlatformError
 │   └── EngineError                   QP402  DuckDB, Great Expectations or Soda failed to run
 ├── LoadError                         QP500
 │   ├── PublishBlockedError           QP501  a check on the batch failed: nothing was published
-│   └── AccountingError               QP502  rows read are not rows published plus rows quarantined
+│   ├── AccountingError               QP502  rows read are not rows published plus rows quarantined
+│   └── QuotaError                    QP503  a load is larger than its tenant's may be
 ├── FeatureError                      QP600
 │   ├── FeatureViewError              QP601  a feature view cannot be computed
 │   └── MaterializationError          QP602  Feast could not apply or materialize a view
@@ -314,6 +315,12 @@ class AccountingError(LoadError):
     """Rows read are not rows published plus rows quarantined."""
 
     code = "QP502"
+
+
+class QuotaError(LoadError):
+    """A load is larger than its tenant's may be: nothing of it was published."""
+
+    code = "QP503"
 
 
 class FeatureError(QualityPlatformError):

@@ -24,6 +24,12 @@ RunnerOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit with 1 on failed checks or quarantined rows.")
 ]
+TenantOption = Annotated[
+    str,
+    typer.Option(
+        "--tenant", help="Only what is this tenant's: a name of anything else is refused."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quality_platform.cli.options import FOUND_PROBLEMS, JsonOption, RunnerOption, print_json
+from quality_platform.cli.options import (
+    FOUND_PROBLEMS,
+    JsonOption,
+    RunnerOption,
+    TenantOption,
+    print_json,
+)
 from quality_platform.cli.upkeep import DryRunOption
 
 if TYPE_CHECKING:
@@ -43,11 +49,12 @@ def replay(
     runner: RunnerOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Judge quarantined rows by the contract of today, and publish those that pass."""
     from quality_platform.flows.replay import replay_table
 
-    asked = _asked(table, runner, (run, rule, since, load, where), dry_run=dry_run)
+    asked = _asked(_Where(table, tenant, runner), (run, rule, since, load, where), dry_run=dry_run)
     _tell(replay_table(asked), as_json=as_json)
 
 
@@ -63,12 +70,13 @@ def release(
     runner: RunnerOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Publish quarantined rows although they break rules."""
     from quality_platform.flows.decisions import Decision
     from quality_platform.flows.replay import release_rows
 
-    asked = _asked(table, runner, (run, rule, since, load, where), dry_run=dry_run)
+    asked = _asked(_Where(table, tenant, runner), (run, rule, since, load, where), dry_run=dry_run)
     _tell(release_rows(asked, Decision.of(reason, by)), as_json=as_json)
 
 
@@ -84,24 +92,32 @@ def discard(
     runner: RunnerOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Drop quarantined rows for good."""
     from quality_platform.flows.decisions import Decision
     from quality_platform.flows.replay import discard_rows
 
-    asked = _asked(table, runner, (run, rule, since, load, where), dry_run=dry_run)
+    asked = _asked(_Where(table, tenant, runner), (run, rule, since, load, where), dry_run=dry_run)
     _tell(discard_rows(asked, Decision.of(reason, by)), as_json=as_json)
 
 
-def _asked(
-    table: str, runner: Path | None, selected: tuple[str, str, str, str, str], *, dry_run: bool
-) -> Replay:
+@dataclass(frozen=True)
+class _Where:
+    table: str
+    tenant: str
+    runner: Path | None
+
+
+def _asked(where: _Where, selected: tuple[str, str, str, str, str], *, dry_run: bool) -> Replay:
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.replay import Replay
     from quality_platform.flows.replay_selection import Selection
+    from quality_platform.flows.tenant_names import names_of_tenant
 
-    run_id = f"cli-{uuid.uuid4().hex}"
-    return Replay(open_platform(runner), table, run_id, Selection(*selected), dry_run)
+    platform, run_id = open_platform(where.runner), f"cli-{uuid.uuid4().hex}"
+    names_of_tenant(platform, where.tenant, [where.table])
+    return Replay(platform, where.table, run_id, Selection(*selected), dry_run)
 
 
 def _tell(outcome: ReplayOutcome, *, as_json: bool) -> None:

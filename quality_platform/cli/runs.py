@@ -10,7 +10,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quality_platform.cli.options import ERROR, FOUND_PROBLEMS, RunnerOption, StrictOption
+from quality_platform.cli.options import (
+    ERROR,
+    FOUND_PROBLEMS,
+    RunnerOption,
+    StrictOption,
+    TenantOption,
+)
 from quality_platform.terminal import print_step, print_summary
 
 
@@ -29,6 +35,7 @@ def run(
     ] = "",
     runner: RunnerOption = None,
     strict: StrictOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Load tables, compute and materialize feature views, without Dagster.
 
@@ -37,18 +44,20 @@ def run(
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.requests import Request
     from quality_platform.flows.run_platform import run_platform
+    from quality_platform.flows.tenant_names import names_of_tenant
     from quality_platform.telemetry.command_runs import ObservedRun
 
     platform = open_platform(runner)
     request = Request.of(full_refresh=full_refresh, start=start, end=end)
     if not names and request != Request():
         raise typer.BadParameter("name the tables that are to be read again")
+    wanted = names_of_tenant(platform, tenant, names or ())
     console = Console()
     steps = []
     run_id = f"cli-{uuid.uuid4().hex}"
     with ObservedRun(platform, run_id) as seen:
         progress = seen.telling(_progress(console))
-        for step in run_platform(platform, names or (), run_id, progress, request, seen.step):
+        for step in run_platform(platform, wanted, run_id, progress, request, seen.step):
             print_step(console, step)
             steps.append(step)
     _finish(console, steps, strict=strict)

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quality_platform.cli.options import ERROR, JsonOption, RunnerOption, print_json
+from quality_platform.cli.options import ERROR, JsonOption, RunnerOption, TenantOption, print_json
 from quality_platform.terminal import plain_table, print_error
 
 if TYPE_CHECKING:
@@ -58,17 +58,20 @@ def maintain(
         ),
     ] = False,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Delete rows past retention, put small files together, remove old snapshots and orphans."""
     from quality_platform.flows.maintain import TASKS, Wanted
     from quality_platform.flows.maintain import maintain as maintain_tables
     from quality_platform.flows.platform import open_platform
+    from quality_platform.flows.tenant_names import names_of_tenant
 
     platform = open_platform(runner)
+    targets = names_of_tenant(platform, tenant, names or ())
     chosen = {task.value for task in only or ()}
     tasks = tuple(task for task in TASKS if not chosen or task in chosen)
     wanted = Wanted(tasks, dry_run=dry_run, force=force)
-    done = list(maintain_tables(platform, names or (), wanted))
+    done = list(maintain_tables(platform, targets, wanted))
     if as_json:
         print_json([_as_json(upkeep) for upkeep in done])
     else:
@@ -103,12 +106,16 @@ def snapshots(
     table: Annotated[str, typer.Argument(help="The table or feature view.")],
     runner: RunnerOption = None,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """List the snapshots of a table: what `rollback` can go back to."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.roll_back import table_states
+    from quality_platform.flows.tenant_names import names_of_tenant
 
-    found = table_states(open_platform(runner), table)
+    platform = open_platform(runner)
+    names_of_tenant(platform, tenant, [table])
+    found = table_states(platform, table)
     if as_json:
         print_json([asdict(state) for state in found])
     else:
@@ -146,12 +153,15 @@ def rollback(
     runner: RunnerOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: DryRunOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Set a table back to an earlier state; what was loaded since then counts as not loaded."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.roll_back import plan_rollback, roll_back
+    from quality_platform.flows.tenant_names import names_of_tenant
 
     platform = open_platform(runner)
+    names_of_tenant(platform, tenant, [table])
     plan = plan_rollback(platform, table, to)
     console = Console()
     _print_plan(console, plan)

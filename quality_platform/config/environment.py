@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,23 @@ def expanded(
 
 
 @dataclass(frozen=True)
+class TenantScope:
+    """What the texts of a tenant's part may refer to.
+
+    Attributes:
+        tenant: The tenant, in whose scope secrets are asked for.
+        variables: The names that `${VAR}` may have; None for any, where the tenant does not write
+            the part itself.
+    """
+
+    tenant: str
+    variables: Collection[str] | None = None
+
+
+_NO_TENANT = TenantScope("")
+
+
+@dataclass(frozen=True)
 class Expansion:
     """One document on its way to its data, with every `${VAR}` replaced.
 
@@ -78,6 +95,7 @@ class Expansion:
         document: The document.
         variables: What `${VAR}` stand for.
         secrets: What takes note of the references to secrets.
+        scopes: What the parts of tenants may refer to, by the path of the part.
         unset: The variables without a value that were met so far, each with its path.
         broken: The references to secrets that are written wrongly, each with its path.
     """
@@ -85,6 +103,7 @@ class Expansion:
     document: YamlDocument
     variables: Mapping[str, str]
     secrets: SecretBinding
+    scopes: Mapping[PathInDocument, TenantScope] = field(default_factory=dict)
     unset: list[tuple[PathInDocument, Problem]] = field(default_factory=list)
     broken: list[tuple[PathInDocument, Problem]] = field(default_factory=list)
 
@@ -110,10 +129,12 @@ class Expansion:
     def _part(self, match: re.Match[str], path: PathInDocument) -> str | SecretReference:
         place = self.document.location(path)
         keys = ".".join(str(step) for step in path)
+        scope = self.scopes.get(path[:2], _NO_TENANT)
         if match["secret"]:
             is_quoted = match["quoted"] is not None
+            key = match["key"] or ""
             return self.secrets.add(
-                SecretReference(match["secret"], match["key"] or "", is_quoted, place, keys)
+                SecretReference(match["secret"], key, is_quoted, place, keys, scope.tenant)
             )
         if match["broken"]:
             problem = Problem(
@@ -122,6 +143,17 @@ class Expansion:
                 field=keys,
                 received=match["broken"],
                 allowed="${secret:NAME}, ${secret:NAME#FIELD}, each with |url before the brace",
+            )
+            self.broken.append((path, problem))
+            return ""
+        if match["name"] and scope.variables is not None and match["name"] not in scope.variables:
+            problem = Problem(
+                message=f"the variable {match['name']} is not given to the tenant {scope.tenant}",
+                location=place,
+                field=keys,
+                received=match[0],
+                allowed=", ".join(scope.variables) or "no variable",
+                action=f"who runs the platform can add it to tenants.{scope.tenant}.variables",
             )
             self.broken.append((path, problem))
             return ""

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from quality_platform.config.broken import (
+    NAMED_SECTIONS,
     BrokenPart,
     Fault,
     broken_parts,
@@ -26,15 +27,17 @@ from quality_platform.config.dependents import (
     without,
     written,
 )
-from quality_platform.config.environment import Expansion
+from quality_platform.config.environment import Expansion, TenantScope
 from quality_platform.config.includes import merged_document
 from quality_platform.config.models import RunnerConfig, model_defaults
 from quality_platform.config.references import received_text, reference_problems, value_at
 from quality_platform.config.secret_text import ConfiguredSecret, SecretBinding
 from quality_platform.config.source_models import BUILT_IN
 from quality_platform.config.source_plugins import plugins, type_of
+from quality_platform.config.tenant_files import tenant_variables, tenants_of_entries
+from quality_platform.config.tenant_references import with_targets
 from quality_platform.documents.suggestions import did_you_mean
-from quality_platform.documents.yaml_documents import YamlDocument
+from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument
 from quality_platform.errors import (
     EnvironmentVariableError,
     Location,
@@ -130,7 +133,7 @@ def _read(
         given, unset = _expanded(document, variables, secrets)
         faults += unset
     data = _with_defaults(given, model_defaults(), variables)
-    config = _validated(data, document, faults)
+    config = with_targets(_validated(data, document, faults), data)
     config = _referring(config, document, faults)
     broken = broken_parts(faults, given)
     return RunnerFile(config, document, secrets, broken, hints), faults
@@ -139,12 +142,22 @@ def _read(
 def _expanded(
     document: YamlDocument, variables: Mapping[str, str], secrets: SecretBinding
 ) -> tuple[Any, list[Fault]]:
-    expansion = Expansion(document, variables, secrets)
+    expansion = Expansion(document, variables, secrets, _scopes(document))
     data = expansion.value(document.data, ())
     faults = [Fault(path, problem, EnvironmentVariableError) for path, problem in expansion.unset]
     faults += [Fault(path, problem) for path, problem in expansion.broken]
     raise_if_of_all(faults)
     return data, faults
+
+
+def _scopes(document: YamlDocument) -> dict[PathInDocument, TenantScope]:
+    """What the texts of each part of a tenant may refer to."""
+    data = document.data
+    given = tenant_variables(data)
+    return {
+        part: TenantScope(tenant, given.get(tenant, ()) if document.owner(part) else None)
+        for part, tenant in tenants_of_entries(data, NAMED_SECTIONS).items()
+    }
 
 
 def _validated(data: dict[str, Any], document: YamlDocument, faults: list[Fault]) -> RunnerConfig:

@@ -26,6 +26,7 @@ from quality_platform.config.secret_models import AnySecrets, EnvironmentSecrets
 from quality_platform.config.sensor_models import SensorConfig
 from quality_platform.config.source_models import ConnectionConfig, RateLimitStoreConfig
 from quality_platform.config.source_plugins import AnySource
+from quality_platform.config.tenant_models import TenantConfig, TenantName
 
 
 class MaintenanceConfig(Model):
@@ -84,8 +85,13 @@ class TableConfig(Model):
     """The table's data contract (ODCS v3), relative to the folder of this file."""
     schema_object: str | None = None
     """The object of the contract's `schema` for this table; needed where there are several."""
+    tenant: Name | None = None
+    """The tenant that the table is of, by its name in this file; nobody's where left out."""
+    shared: bool = False
+    """Whether other tenants may read it: by foreign keys, feature views and sources."""
     namespace: Namespace = "main"
-    """The Iceberg namespace of the table."""
+    """The Iceberg namespace of the table; a tenant's is `TENANT__NAMESPACE`, and `TENANT` where
+    left out."""
     source: AnySource
     """Where the rows come from."""
     load: LoadConfig = LoadConfig()
@@ -158,6 +164,10 @@ class DriftConfig(Model):
 class FeatureViewConfig(Model):
     """Features computed by SQL over published tables, checked like any table."""
 
+    tenant: Name | None = None
+    """The tenant that the view is of, by its name in this file; nobody's where left out."""
+    shared: bool = False
+    """Whether other tenants may read it by foreign keys and sources."""
     contract: Path
     """The data contract (ODCS v3) of the computed table."""
     sql: Path
@@ -209,6 +219,8 @@ class RunnerConfig(Model):
     secrets: AnySecrets = EnvironmentSecretsConfig()
     """Who is asked for `${secret:NAME}` in the texts below that are secret: environment variables
     where left out ([secrets](secrets.md))."""
+    tenants: dict[TenantName, TenantConfig] = Field(default_factory=dict)
+    """Tenants, by name: whose tables, secrets and files are kept apart ([tenants](tenants.md))."""
     lake: LakeConfig = LakeConfig()
     """Where the tables live."""
     engine: EngineConfig = EngineConfig()

@@ -13,6 +13,7 @@ from quality_platform.config.models import RunnerConfig, TableConfig
 from quality_platform.config.schedule_references import schedule_problems
 from quality_platform.config.sensor_references import sensor_problems, sensor_references
 from quality_platform.config.source_models import DatabaseSourceConfig, PostgresSourceConfig
+from quality_platform.config.tenant_references import tenant_problems, tenant_references
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
 from quality_platform.errors import Problem
@@ -37,6 +38,7 @@ def reference_problems(
             problems += _cron_problems(name, schedule.cron, document)
     problems += sensor_problems(config, document)
     problems += schedule_problems(config, document)
+    problems += tenant_problems(config, document, references(config))
     return problems
 
 
@@ -58,6 +60,7 @@ def references(
             path_of_target = ("schedules", name, "targets", n)
             yield path_of_target, target, tables + views, "table or feature view"
     yield from sensor_references(config)
+    yield from tenant_references(config)
 
 
 SECTIONS = {
@@ -65,6 +68,7 @@ SECTIONS = {
     "feature view": ("feature_views",),
     "hook": (HOOKS,),
     "table": ("tables",),
+    "tenant": ("tenants",),
     "table or feature view": ("tables", "feature_views"),
 }
 """Where the things of a kind stand."""

@@ -26,6 +26,9 @@ def _own_tags(tags: dict[str, str]) -> dict[str, str]:
 class ScheduleConfig(Model):
     """Runs tables and feature views, or looks after them, at times or every so many seconds."""
 
+    tenant: Name | None = None
+    """The tenant that the schedule is of: all its targets are, and all that are its where none is
+    named."""
     cron: str | None = None
     """Five fields, or `@daily` and the like. Either this or `interval_seconds`."""
     interval_seconds: Annotated[int, Field(ge=LEAST_INTERVAL_SECONDS)] | None = None

@@ -29,6 +29,7 @@ class SecretReference:
         is_quoted: Whether the text is written into a URL: `${secret:NAME|url}`.
         location: The value's place in the file.
         field: The value's keys, joined with dots.
+        tenant: The tenant in whose scope the name is; "" for the names of the platform itself.
     """
 
     name: str
@@ -36,6 +37,7 @@ class SecretReference:
     is_quoted: bool = False
     location: Location | None = None
     field: str = ""
+    tenant: str = ""
 
     def __str__(self) -> str:
         """The reference as the file has it."""

@@ -18,7 +18,15 @@ def _short(duration: str) -> str:
     return duration
 
 
-class FileArrivalSensorConfig(Model):
+class TenantSensorConfig(Model):
+    """Base of all sensors."""
+
+    tenant: Name | None = None
+    """The tenant that the sensor is of: it watches nothing else, and all that is its where no table
+    is named."""
+
+
+class FileArrivalSensorConfig(TenantSensorConfig):
     """Runs a table when files appear or change."""
 
     type: Literal["file_arrival"]
@@ -33,7 +41,7 @@ class FileArrivalSensorConfig(Model):
     """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
 
 
-class ContractChangedSensorConfig(Model):
+class ContractChangedSensorConfig(TenantSensorConfig):
     """Replays quarantined rows when the contract that held them back has changed."""
 
     type: Literal["contract_changed"]
@@ -46,7 +54,7 @@ class ContractChangedSensorConfig(Model):
     """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
 
 
-class DatabaseChangedSensorConfig(Model):
+class DatabaseChangedSensorConfig(TenantSensorConfig):
     """Runs a table when a cheap question to its database has another answer than before."""
 
     type: Literal["database_changed"]
@@ -65,7 +73,7 @@ class DatabaseChangedSensorConfig(Model):
     """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
 
 
-class CheckFailedSensorConfig(Model):
+class CheckFailedSensorConfig(TenantSensorConfig):
     """Runs a table again some time after checks of it failed, so many times and no more."""
 
     type: Literal["check_failed"]
@@ -88,7 +96,7 @@ class CheckFailedSensorConfig(Model):
     """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
 
 
-class DriftSensorConfig(Model):
+class DriftSensorConfig(TenantSensorConfig):
     """Acts when the drift test of a feature view finds that a feature has drifted."""
 
     type: Literal["drift"]

@@ -49,6 +49,10 @@ class RateLimitStoreConfig(Model):
 class ConnectionConfig(Model):
     """A database or service that sources read from."""
 
+    tenant: Name | None = None
+    """The tenant whose tables alone may read from it; no tenant's where left out."""
+    shared: bool = False
+    """Whether the tables of all tenants may read from it."""
     url: ConfiguredSecret
     """Where it is: `postgresql://user:${PASSWORD}@host/database`, `mysql://...`, any URL of
     SQLAlchemy, or `adbc+DRIVER:URI` for an ADBC driver."""

@@ -51,6 +51,10 @@ class YamlDocument:
         line, column = self._places.get(steps, (0, 0))
         return Location(str(self.path), line, column)
 
+    def owner(self, path: Sequence[str | int]) -> str:  # noqa: ARG002 - for merged documents
+        """Who wrote the part at `path`, where it is somebody else than who wrote the whole."""
+        return ""
+
 
 @dataclass(frozen=True)
 class MergedDocument(YamlDocument):
@@ -58,16 +62,26 @@ class MergedDocument(YamlDocument):
 
     Attributes:
         parts: The document that holds a part, by the path of the part, which is the same in both.
+        owners: Who wrote a part, by its path, where it is somebody else than who wrote the root.
     """
 
     parts: Mapping[PathInDocument, YamlDocument] = field(default_factory=dict, repr=False)
+    owners: Mapping[PathInDocument, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
-        cls, root: YamlDocument, data: Any, parts: Mapping[PathInDocument, YamlDocument]
+        cls,
+        root: YamlDocument,
+        data: Any,
+        parts: Mapping[PathInDocument, YamlDocument],
+        owners: Mapping[PathInDocument, str],
     ) -> MergedDocument:
         """The root with the data of all; what is in none of the parts stands in the root."""
-        return cls(root.path, data, root._places, parts)
+        return cls(root.path, data, root._places, parts, owners)
+
+    def owner(self, path: Sequence[str | int]) -> str:
+        """Who wrote the part at `path`; "" who wrote the root."""
+        return self.owners.get(tuple(path), "")
 
     def location(self, path: Sequence[str | int] = ()) -> Location:
         """Where the value at `path` stands, in the file that holds it."""

@@ -7,6 +7,7 @@ from typing import cast
 
 from quality_platform.config.base_models import NAME_PATTERN, RESERVED_NAMESPACES
 from quality_platform.config.broken import BrokenPart
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.errors import ConfigurationError
 
 UNKNOWN_NAMESPACE = "broken"
@@ -16,12 +17,24 @@ UNKNOWN_NAMESPACE = "broken"
 def namespace_of(part: BrokenPart) -> str:
     """The namespace of a broken table or view; `UNKNOWN_NAMESPACE` where it cannot be told."""
     if part.section == "feature_views":
-        return "features"
+        return namespace_of_tenant(tenant_of(part), "features")
     written = part.written.get("namespace", "main" if part.written else None)
     is_name = isinstance(written, str) and re.match(NAME_PATTERN, written)
     if not is_name or written in RESERVED_NAMESPACES:
         return UNKNOWN_NAMESPACE
-    return str(written)
+    return namespace_of_tenant(tenant_of(part), str(written))
+
+
+def tenant_of(part: BrokenPart) -> str:
+    """The tenant of a broken table or view; "" where it has none."""
+    written = part.written.get("tenant")
+    is_name = isinstance(written, str) and re.match(NAME_PATTERN, written)
+    return str(written) if is_name else ""
+
+
+def quarantine_of(part: BrokenPart) -> str:
+    """The name of a broken table's quarantine in the lake."""
+    return f"{namespace_of_tenant(tenant_of(part), 'quarantine')}.{part.name}"
 
 
 def error_of(part: BrokenPart) -> ConfigurationError:

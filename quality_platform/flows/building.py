@@ -15,6 +15,7 @@ from quality_platform.config.loading import RunnerFile, without_parts
 from quality_platform.config.models import FeatureViewConfig, TableConfig
 from quality_platform.config.partition_models import path_of_all
 from quality_platform.config.source_models import FileSourceConfig
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.contracts.loading import load_contract
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.errors import (
@@ -25,6 +26,7 @@ from quality_platform.errors import (
     QualityPlatformError,
     RunnerFileError,
 )
+from quality_platform.flows.broken_tables import tenant_of
 from quality_platform.flows.contract_overrides import with_overrides
 from quality_platform.flows.contracted_tables import (
     ContractedTable,
@@ -37,6 +39,12 @@ from quality_platform.flows.partition_rules import partition_problems, view_part
 from quality_platform.flows.sensor_rules import query_faults
 from quality_platform.flows.table_layout import layout_problems
 from quality_platform.flows.table_schemas import table_schema
+from quality_platform.flows.tenant_rules import (
+    fence_of,
+    fence_problem,
+    readable,
+    require_own_file,
+)
 from quality_platform.sources.object_storage import absolute_pattern
 
 TABLES, VIEWS = "tables", "feature_views"
@@ -69,12 +77,15 @@ def built(file: RunnerFile) -> Built:
     """
     faults: list[Fault] = []
     contracts = _contracts(file, faults)
-    objects = _objects(file, contracts)
+    objects: dict[str, dict[str, str]] = {}
     found: dict[str, ContractedTable] = {}
     for name, (contract, obj) in contracts.items():
         build = _source_table if name in file.config.tables else _feature_table
+        tenant = _tenant(file, name)
+        if tenant not in objects:
+            objects[tenant] = _objects(file, contracts, tenant)
         try:
-            found[name] = build(file, name, contract, obj, objects)
+            found[name] = build(file, name, contract, obj, objects[tenant])
         except QualityPlatformError as error:
             faults += _faults(_part(file, name), error)
     for name, (contract, _) in contracts.items():
@@ -103,15 +114,26 @@ def _part(file: RunnerFile, name: str) -> Part:
     return (TABLES if name in file.config.tables else VIEWS), name
 
 
-def _objects(file: RunnerFile, contracts: Contracts) -> dict[str, str]:
-    """The table for every contract object that a foreign key can name."""
-    objects = {obj.name: name for name, (_, obj) in contracts.items()}
+def _tenant(file: RunnerFile, name: str) -> str:
+    config = file.config.tables.get(name) or file.config.feature_views[name]
+    return config.tenant or ""
+
+
+def _objects(file: RunnerFile, contracts: Contracts, tenant: str) -> dict[str, str]:
+    """The table for every contract object that a foreign key of a tenant's table can name.
+
+    Where several tables have an object of one name, the tenant's own is meant.
+    """
+    visible = readable(file, tenant or None)
+    others = [name for name, is_own in visible.items() if not is_own]
+    names = [*others, *(name for name, is_own in visible.items() if is_own)]
+    objects = {contracts[name][1].name: name for name in names if name in contracts}
     configs = {**file.config.feature_views, **file.config.tables}
-    for name, config in configs.items():
+    for name in reversed(names):
         # Of a contract that cannot be read nobody knows what its object is called.
-        objects.setdefault(getattr(config, "schema_object", None) or name, name)
+        objects.setdefault(getattr(configs[name], "schema_object", None) or name, name)
     for part in file.broken:
-        if part.section in (TABLES, VIEWS):
+        if part.section in (TABLES, VIEWS) and tenant in ("", tenant_of(part)):
             objects.setdefault(str(part.written.get("schema_object") or part.name), part.name)
     return objects
 
@@ -124,6 +146,8 @@ def _problems_beside_others(
         yield from reference_problems(table, found)
     if isinstance(table, SourceTable):
         yield from layout_problems(file, {name: table})
+        if problem := fence_problem(file, table):
+            yield problem
 
 
 def _settled(
@@ -191,6 +215,7 @@ def _contracts(file: RunnerFile, faults: list[Fault]) -> Contracts:
             wanted = config.schema_object if isinstance(config, TableConfig) else None
             try:
                 path = file.resolver(section, name)(config.contract)
+                require_own_file(file, section, name, path, location)
                 contract = _existing_contract(path, location)
                 if isinstance(config, TableConfig) and config.overrides is not None:
                     place = file.location(section, name, "overrides", "classification")
@@ -246,7 +271,7 @@ def _source_table(
         raise RunnerFileError.of(problems)
     return SourceTable(
         name=name,
-        namespace=config.namespace,
+        namespace=namespace_of_tenant(config.tenant or "", config.namespace),
         contract=contract,
         object=obj,
         schema=schema,
@@ -259,6 +284,7 @@ def _source_table(
             if isinstance(config.source, FileSourceConfig)
             else ""
         ),
+        fence=fence_of(file, name),
     )
 
 
@@ -275,6 +301,7 @@ def _feature_table(
     if problems := list(view_partition_problems(name, config, table_schema(obj), locate)):
         raise RunnerFileError.of(problems)
     path = file.resolver(VIEWS, name)(config.sql)
+    require_own_file(file, VIEWS, name, path, file.location(VIEWS, name, "sql"))
     try:
         sql = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -286,7 +313,7 @@ def _feature_table(
         ) from error
     return FeatureTable(
         name=name,
-        namespace="features",
+        namespace=namespace_of_tenant(config.tenant or "", "features"),
         contract=contract,
         object=obj,
         schema=table_schema(obj),

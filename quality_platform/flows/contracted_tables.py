@@ -11,9 +11,11 @@ import pyarrow as pa
 from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Note, Scope, Severity
 from quality_platform.config.models import FeatureViewConfig, RetryConfig, TableConfig
 from quality_platform.config.partition_models import LateConfig, TimePartitionsConfig
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, Problem
+from quality_platform.sources.fences import NO_FENCE, Fence
 
 ALL_FILES_LOADED = "source_files_all_loaded"
 COLUMNS_AS_CONTRACTED = "source_columns_as_contracted"
@@ -54,6 +56,11 @@ class ContractedTable:
     location: Location
 
     @property
+    def tenant(self) -> str:
+        """The tenant that it is of; "" where it is nobody's."""
+        return ""
+
+    @property
     def identifier(self) -> str:
         """The table's name in the lake."""
         return f"{self.namespace}.{self.name}"
@@ -61,7 +68,7 @@ class ContractedTable:
     @property
     def quarantine_identifier(self) -> str:
         """The name of its quarantine in the lake."""
-        return f"quarantine.{self.name}"
+        return f"{namespace_of_tenant(self.tenant, 'quarantine')}.{self.name}"
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -122,17 +129,25 @@ class ContractedTable:
 class SourceTable(ContractedTable):
     """A table that is loaded from a source.
 
-    `source_pattern` is the absolute path or glob of its files; "" where it is no files.
+    `source_pattern` is the absolute path or glob of its files; "" where it is no files. `fence`
+    says where they may be.
     """
 
     config: TableConfig
     retries: RetryConfig
     source_pattern: str
+    fence: Fence = NO_FENCE
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that it is of; "" where it is nobody's."""
+        return self.config.tenant or ""
 
     @property
     def group(self) -> str:
         """The asset group in the UI."""
-        return self.config.group or self.namespace
+        group = self.config.group
+        return namespace_of_tenant(self.tenant, group) if group else self.namespace
 
     @property
     def source_checks(self) -> tuple[CheckSpec, ...]:
@@ -166,6 +181,11 @@ class FeatureTable(ContractedTable):
     config: FeatureViewConfig
     sql: str
     sql_location: Location
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that it is of; "" where it is nobody's."""
+        return self.config.tenant or ""
 
     @property
     def drift_checks(self) -> tuple[CheckSpec, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from quality_platform.config.loading import RunnerFile
+from quality_platform.config.tenant_models import is_of_tenant
 from quality_platform.errors import RunnerFileError, StorageAccessError, StorageError
 from quality_platform.lake.storage_errors import NOT_ALLOWED
 
 _SQLITE = "sqlite:///"
+_WAREHOUSE = ("lake", "warehouse")
 
 
 def lake_properties(runner: RunnerFile, home: Path) -> dict[str, str]:
@@ -35,40 +38,55 @@ def lake_properties(runner: RunnerFile, home: Path) -> dict[str, str]:
         found.setdefault("uri", f"{_SQLITE}{home}/catalog.db")
         if found["uri"].startswith(_SQLITE):
             database = found["uri"].removeprefix(_SQLITE).partition("?")[0]
-            _make_folder(runner, Path(database).parent, "catalog")
+            _make_folder(runner, Path(database).parent, ("lake", "catalog"))
     return found
 
 
-def _warehouse(runner: RunnerFile, warehouse: str) -> str:
+def folder_of_namespace(runner: RunnerFile, namespace: str) -> str:
+    """The URI of the folder of a namespace whose tenant has a warehouse; "" for all others.
+
+    Raises:
+        StorageError: the folder cannot be made.
+        RunnerFileError: the warehouse cannot be one.
+    """
+    for tenant, config in runner.config.tenants.items():
+        if config.warehouse is not None and is_of_tenant(tenant, namespace):
+            path = ("tenants", tenant, "warehouse")
+            _require_plain(runner, config.warehouse, path)
+            return f"{_warehouse(runner, config.warehouse, path).rstrip('/')}/{namespace}"
+    return ""
+
+
+def _warehouse(runner: RunnerFile, warehouse: str, path: Sequence[str] = _WAREHOUSE) -> str:
     if "://" in warehouse:
         return warehouse
     folder = runner.resolve(warehouse)
-    _make_folder(runner, folder, "warehouse")
+    _make_folder(runner, folder, path)
     # By the letter: pyiceberg (0.12) does not read `%20` in a URI as a space.
     return f"file://{folder}"
 
 
-def _require_plain(runner: RunnerFile, warehouse: str) -> None:
+def _require_plain(runner: RunnerFile, warehouse: str, path: Sequence[str] = _WAREHOUSE) -> None:
     """Pyiceberg (0.12) takes what follows these signs for no part of the path."""
     if found := [sign for sign in "#?" if sign in warehouse]:
         raise RunnerFileError(
             f"the path of a warehouse cannot have the sign {found[0]}",
-            location=runner.location("lake", "warehouse"),
-            field="lake.warehouse",
+            location=runner.location(*path),
+            field=".".join(path),
             received=warehouse,
             action="choose another folder or prefix, or another QUALITY_PLATFORM_HOME",
         )
 
 
-def _make_folder(runner: RunnerFile, folder: Path, key: str) -> None:
+def _make_folder(runner: RunnerFile, folder: Path, path: Sequence[str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         kind = StorageAccessError if error.errno in NOT_ALLOWED else StorageError
         raise kind(
             f"the folder cannot be made: {error.strerror}",
-            location=runner.location("lake", key),
-            field=f"lake.{key}",
+            location=runner.location(*path),
+            field=".".join(path),
             received=folder,
             action="correct the path, or remove what is in its way",
         ) from error

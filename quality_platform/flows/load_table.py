@@ -216,6 +216,7 @@ def source_context(
         home=platform.home,
         limit=_limit(platform, connection),
         tell=tell,
+        fence=table.fence,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from quality_platform.config.base_models import megabytes
@@ -21,7 +21,7 @@ from quality_platform.flows.contracted_tables import (
     FeatureTable,
     SourceTable,
 )
-from quality_platform.flows.lake_properties import lake_properties
+from quality_platform.flows.lake_properties import folder_of_namespace, lake_properties
 from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
 from quality_platform.lake.remote_files import RemoteFiles
@@ -51,7 +51,9 @@ class Platform:
         """
         where = self.runner.location("lake", "catalog")
         name = self.runner.config.lake.catalog.name
-        return Lake(name, lake_properties(self.runner, self.home), where, self.remote_files)
+        properties = lake_properties(self.runner, self.home)
+        folders = partial(folder_of_namespace, self.runner)
+        return Lake(name, properties, where, self.remote_files, folders)
 
     @property
     def engine(self) -> EngineSettings:

@@ -32,6 +32,7 @@ from quality_platform.flows.table_definitions import (
     may_set_aside,
     quarantine_definition,
 )
+from quality_platform.flows.tenant_rules import most_rows_of
 from quality_platform.flows.version_dates import version_dates
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Table
@@ -152,6 +153,7 @@ class Load:
             target_bytes=self.platform.target_file_bytes,
             versions=version_dates(self.plan.merge, keys.connection, published, provenance.at),
             merge=self.plan.merge,
+            most_rows=most_rows_of(self.platform.runner, self.table.tenant),
         )
 
     def _batch_files(self, staging: Staging) -> BatchFiles:

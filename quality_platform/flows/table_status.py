@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from quality_platform.flows.broken_tables import namespace_of
+from quality_platform.flows.broken_tables import namespace_of, quarantine_of
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import audit_branches
@@ -64,7 +64,7 @@ def table_statuses(platform: Platform) -> list[TableStatus]:
         kind = "table" if table.name in platform.tables else "feature view"
         found.append(_status(platform, place, kind, runs.get(table.name)))
     for part in platform.broken_tables.values():
-        place = _Place(part.name, f"{namespace_of(part)}.{part.name}", f"quarantine.{part.name}")
+        place = _Place(part.name, f"{namespace_of(part)}.{part.name}", quarantine_of(part))
         status = _status(platform, place, part.noun, runs.get(part.name))
         found.append(replace(status, broken=str(part.error.problems[0])))
     return found

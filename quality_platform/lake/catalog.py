@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,19 +43,25 @@ TABLE_PROPERTIES = {
 """Properties of every table that the platform makes."""
 
 
+def _the_warehouses(namespace: str) -> str:  # noqa: ARG001 - that of every namespace
+    return ""
+
+
 @dataclass(frozen=True)
 class Lake:
     """One Iceberg catalog. Connects on first use; a value that can be passed around before.
 
     `properties` are pyiceberg's catalog properties (`type`, `uri`, `warehouse`, ...); they can hold
     credentials and never appear in a message. `location` is where they were configured. `files`
-    reads data files that DuckDB does not open itself, for sessions that are given it.
+    reads data files that DuckDB does not open itself, for sessions that are given it. `folders`
+    says where the tables of a namespace are; in the catalog's warehouse where it says nothing.
     """
 
     name: str
     properties: Mapping[str, str] = field(repr=False, hash=False)
     location: Location | None = None
     files: RemoteFiles = field(default_factory=RemoteFiles, repr=False, compare=False)
+    folders: Callable[[str], str] = field(default=_the_warehouses, repr=False, compare=False)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -145,7 +151,8 @@ class Lake:
         with translated(self):
             # The second error is the database's, when another process was faster just now.
             with suppress(NamespaceAlreadyExistsError, IntegrityError):
-                self.catalog.create_namespace(namespace)
+                folder = self.folders(namespace)
+                self.catalog.create_namespace(namespace, {"location": folder} if folder else {})
             try:
                 made = self.catalog.create_table(
                     identifier, schema, location, properties={**TABLE_PROPERTIES, **properties}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from quality_platform.config.source_models import FileSourceConfig, SourceConfig
+from quality_platform.sources.fences import NO_FENCE, Fence
 from quality_platform.sources.files import list_files
 from quality_platform.sources.object_storage import storage_of
 
@@ -93,10 +94,13 @@ def look(now: Arrivals, before: Arrivals, *, settle_seconds: float, replace: boo
     return Look(now.after(before))
 
 
-def arrived_files(pattern: str, source: SourceConfig | None = None) -> Arrivals:
+def arrived_files(
+    pattern: str, source: SourceConfig | None = None, fence: Fence = NO_FENCE
+) -> Arrivals:
     """The files that a load of this path or glob would take now, without reading them.
 
-    A folder that is missing has no files. `source` says where a URL leads to.
+    A folder that is missing has no files. `source` says where a URL leads to; of what is not
+    within the `fence` nothing is told.
 
     Raises:
         SourceError: the object store cannot be asked.
@@ -104,6 +108,8 @@ def arrived_files(pattern: str, source: SourceConfig | None = None) -> Arrivals:
     storage = storage_of(source) if isinstance(source, FileSourceConfig) else None
     found: dict[str, FileState] = {}
     for file in list_files(pattern, storage):
+        if not fence.allows(file.path):
+            continue
         changed_at = file.mtime_ns / 1e9
         # A file may be taken away between being listed and being looked at.
         with suppress(FileNotFoundError):

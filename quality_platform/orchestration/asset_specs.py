@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.contracts.models import Contract, Property
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
 from quality_platform.flows.platform import Platform
@@ -19,6 +20,7 @@ from quality_platform.orchestration.keys import (
 )
 from quality_platform.orchestration.markdown import bullets, markdown_table
 from quality_platform.orchestration.partitions import Dependency, dependencies
+from quality_platform.orchestration.run_queue import TENANT
 
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -34,8 +36,9 @@ def landing_spec(table: SourceTable) -> dg.AssetSpec:
             if table.source_pattern
             else f"What {table.identifier} is loaded from. It comes from outside."
         ),
-        group_name="landing",
+        group_name=namespace_of_tenant(table.tenant, "landing"),
         kinds={source.type},
+        tags=tenant_tag(table),
         metadata=_settings(table),
     )
 
@@ -94,7 +97,7 @@ def online_spec(view: FeatureTable) -> dg.AssetSpec:
         group_name=view.namespace,
         kinds={"feast", "sqlite"},
         owners=_owners([*view.contract.owners, view.config.owner]),
-        tags=_contract_tags(view),
+        tags={**_contract_tags(view), **tenant_tag(view)},
         automation_condition=condition_of(view.config.automate),
     )
 
@@ -117,7 +120,7 @@ def _specs(
         group_name=group,
         code_version=f"{contract.version}-{hashlib.sha256(code).hexdigest()[:12]}",
         owners=_owners(contract.owners),
-        tags=_contract_tags(table),
+        tags={**_contract_tags(table), **tenant_tag(table)},
         kinds=kinds,
         automation_condition=condition_of(automate),
     )
@@ -130,8 +133,9 @@ def _specs(
         ),
         metadata={"dagster/table_name": table.quarantine_identifier},
         skippable=True,
-        group_name="quarantine",
+        group_name=namespace_of_tenant(table.tenant, "quarantine"),
         owners=_owners(contract.owners),
+        tags=tenant_tag(table),
         kinds={"iceberg"},
     )
     return [main, quarantine]
@@ -209,6 +213,11 @@ def _contract_tags(table: ContractedTable) -> dict[str, str]:
     if contract.domain:
         tags["domain"] = _tag_text(contract.domain)
     return tags
+
+
+def tenant_tag(table: ContractedTable) -> dict[str, str]:
+    """The tag of whose an asset is; none where it is nobody's."""
+    return {TENANT: table.tenant} if table.tenant else {}
 
 
 def _tag_text(text: str) -> str:

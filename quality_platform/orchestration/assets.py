@@ -39,6 +39,7 @@ from quality_platform.orchestration.partitions import (
 from quality_platform.orchestration.pools import op_pool, table_held
 from quality_platform.orchestration.steps import Step, Watcher
 from quality_platform.orchestration.table_events import Event, audited, outcome_events
+from quality_platform.orchestration.tenants import require_tenant
 
 TableFlow = Callable[[Platform, str, str, Progress, Mapping[str, Any]], TableOutcome]
 
@@ -73,9 +74,11 @@ def landing_assets(platform: Platform, only: str = "") -> dg.AssetsDefinition:
 
     def look_at(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
         for key in sorted(context.selected_asset_keys):
-            pattern = tables[key].source_pattern
-            if pattern:
-                yield _observed(key, arrived_files(pattern, tables[key].config.source))
+            table = tables[key]
+            require_tenant(context, table.tenant, table.name)
+            if pattern := table.source_pattern:
+                found = arrived_files(pattern, table.config.source, table.fence)
+                yield _observed(key, found)
             else:
                 # To look at a database would be to read it.
                 yield dg.ObserveResult(asset_key=key)

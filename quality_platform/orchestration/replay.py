@@ -14,6 +14,7 @@ from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.keys import quarantine_key, table_key
 from quality_platform.orchestration.pools import claimed, pool_of
 from quality_platform.orchestration.steps import Nobody, Step
+from quality_platform.orchestration.tenants import tenant_tags
 
 if TYPE_CHECKING:
     from quality_platform.flows.replay import Replay, ReplayOutcome
@@ -159,7 +160,8 @@ def contract_changed_sensor(
             # At the first look nothing is known of the contract before: only its version tells.
             judged_by = "" if table in seen else version
             if state := _held_by_another(platform, table, judged_by):
-                requests.append(_request(name, table, digest, state))
+                tags = tenant_tags(platform, [table])
+                requests.append(_request(name, table, digest, state, tags))
             seen[table] = digest
         reason = None if requests else dg.SkipReason("no quarantined row waits for a contract")
         cursor = json.dumps(seen, sort_keys=True)
@@ -195,10 +197,12 @@ def _held_by_another(platform: Platform, name: str, version: str) -> str:
     return "" if version and versions <= {version} else state
 
 
-def _request(sensor: str, table: str, digest: str, state: str) -> dg.RunRequest:
+def _request(
+    sensor: str, table: str, digest: str, state: str, tags: Mapping[str, str]
+) -> dg.RunRequest:
     """The key is of the contract and of what is held: each such state is replayed once."""
     return dg.RunRequest(
         run_key=f"{sensor}-{table}-{digest}-{state}",
         run_config={"ops": {f"{REPLAY}_rows": {"config": {"table": table}}}},
-        tags={"quality-platform/replayed-table": table},
+        tags={**tags, "quality-platform/replayed-table": table},
     )

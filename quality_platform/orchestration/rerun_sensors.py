@@ -22,6 +22,7 @@ from quality_platform.flows.reruns import (
 from quality_platform.orchestration.carry_over import CARRIED_OVER
 from quality_platform.orchestration.finished_runs import Bookmark, FinishedRun, finished_runs
 from quality_platform.orchestration.keys import EVERYTHING, keys_of, table_key
+from quality_platform.orchestration.tenants import tenant_named, tenant_tags
 
 RERUN_OF = "quality-platform/rerun-of"
 """Tag of a rerun: the run that began it."""
@@ -46,6 +47,7 @@ class Watch:
         counts: Whether a check of a table counts, by its name and the result.
         selection: The assets of a rerun of a table.
         policy: How often, and when.
+        tags: Further tags of a rerun of a table.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Watch:
     counts: Callable[[ContractedTable, dg.AssetCheckEvaluation], bool]
     selection: Callable[[str], Collection[dg.AssetKey]]
     policy: RerunPolicy
+    tags: Callable[[str], Mapping[str, str]]
 
 
 def check_failed_sensor(
@@ -69,6 +72,7 @@ def check_failed_sensor(
         policy=RerunPolicy(
             config.max_reruns, config.delay_seconds, config.multiplier, config.max_delay_seconds
         ),
+        tags=lambda table: tenant_tags(platform, [table]),
     )
     return _sensor(
         watch,
@@ -84,14 +88,18 @@ def drift_rerun_sensor(
     """Computes a feature view again, with all that it reads, when its features have drifted."""
     view = platform.feature_tables[config.view]
     drift = {spec.name for spec in view.drift_checks}
+    inputs = view.config.inputs
+    if view.tenant:
+        # What it reads may be shared, and of others, who load it themselves.
+        inputs = tuple(name for name in inputs if tenant_named(platform, name) == view.tenant)
+    names = (*inputs, view.name)
     watch = Watch(
         name=name,
         tables=_by_key(platform, (config.view,)),
         counts=lambda _, found: found.check_name in drift,
-        selection=lambda _: [
-            key for table in (*view.config.inputs, view.name) for key in keys_of(platform, table)
-        ],
+        selection=lambda _: [key for table in names for key in keys_of(platform, table)],
         policy=RerunPolicy(config.max_reruns, config.delay_seconds),
+        tags=lambda _: tenant_tags(platform, names),
     )
     return _sensor(
         watch,
@@ -213,6 +221,7 @@ def _request(watch: Watch, rerun: Rerun) -> dg.RunRequest:
         job_name=EVERYTHING,
         asset_selection=list(watch.selection(rerun.table)),
         tags={
+            **watch.tags(rerun.table),
             RERUN_OF: rerun.root,
             RERUN_ATTEMPT: str(rerun.attempt),
             RERUN_TABLE: rerun.table,

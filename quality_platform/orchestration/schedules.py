@@ -14,6 +14,7 @@ from quality_platform.orchestration.keys import (
     maintenance_key,
 )
 from quality_platform.orchestration.slots import Slots, told
+from quality_platform.orchestration.tenants import tenant_tags
 
 SCHEDULE = "quality-platform/schedule"
 """Tag of a run: the schedule that started it."""
@@ -121,7 +122,7 @@ def _request(
     return dg.RunRequest(
         run_key=None if slot is None else f"{name}-{slot}",
         asset_selection=list(_keys(platform, config)) or None,
-        tags={**config.tags, SCHEDULE: name, **due},
+        tags={**config.tags, **tenant_tags(platform, config.targets), SCHEDULE: name, **due},
     )
 
 

@@ -17,6 +17,7 @@ from quality_platform.orchestration.automation import automation_sensors
 from quality_platform.orchestration.keys import EVERYTHING, keys_of
 from quality_platform.orchestration.replay import contract_changed_sensor
 from quality_platform.orchestration.rerun_sensors import check_failed_sensor, drift_rerun_sensor
+from quality_platform.orchestration.tenants import tenant_tags
 from quality_platform.orchestration.ticks import clear_errors
 
 
@@ -57,7 +58,7 @@ def _file_arrival_sensor(
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         arrivals = look(
-            arrived_files(table.source_pattern, table.config.source),
+            arrived_files(table.source_pattern, table.config.source, table.fence),
             Arrivals.from_cursor(context.cursor),
             settle_seconds=config.settle_seconds,
             replace=table.config.load.mode == "replace",
@@ -98,4 +99,5 @@ def _database_changed_sensor(
 
 def _request(platform: Platform, key: str, table: str) -> dg.RunRequest:
     """A run of one table within the job of everything: a job of its own costs seconds to load."""
-    return dg.RunRequest(run_key=key, asset_selection=keys_of(platform, table))
+    tags = tenant_tags(platform, [table])
+    return dg.RunRequest(run_key=key, asset_selection=keys_of(platform, table), tags=tags)

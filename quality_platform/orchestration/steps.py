@@ -15,6 +15,7 @@ from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
 from quality_platform.flows.retries import announcement, delay_of, may_pass
 from quality_platform.orchestration.keys import QUARANTINE
+from quality_platform.orchestration.tenants import require_tenant, tenant_named
 from quality_platform.telemetry.observing import Observation, Subject
 
 if TYPE_CHECKING:
@@ -92,9 +93,16 @@ class Step:
         """
         with self.observation:
             try:
+                self._require_tenant()
                 yield
             except QualityPlatformError as error:
                 self._fail(error)
+
+    def _require_tenant(self) -> None:
+        if self.platform is not None:
+            # A step is called by what it does and the table: `maintenance.orders`.
+            table = self.name.rpartition(".")[2]
+            require_tenant(self.context, tenant_named(self.platform, table), table)
 
     def _fail(self, error: QualityPlatformError) -> NoReturn:
         retry = self.context.retry_number

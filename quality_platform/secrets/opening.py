@@ -9,6 +9,7 @@ from quality_platform.config.base_models import seconds
 from quality_platform.config.secret_models import (
     AwsSecretsConfig,
     AzureSecretsConfig,
+    EnvironmentSecretsConfig,
     FileSecretsConfig,
     GcpSecretsConfig,
     RemoteSecretsConfig,
@@ -32,8 +33,26 @@ def secret_store(config: SecretsConfig, resolve: Callable[[Path], Path]) -> Secr
     """
     provider = _provider(config, resolve)
     if isinstance(config, RemoteSecretsConfig):
-        return SecretStore(provider, config.prefix, seconds(config.ttl), config.retries)
-    return SecretStore(provider, config.prefix)
+        wait = seconds(config.ttl)
+        return SecretStore(provider, config.prefix, wait, config.retries, scope=_scope(config))
+    return SecretStore(provider, config.prefix, scope=_scope(config))
+
+
+def _scope(config: SecretsConfig) -> Callable[[str], str]:
+    """How the names of a tenant's secrets begin, in the letters that a provider allows.
+
+    No tenant's name has the sign at the end, so that none begins as another's.
+    """
+    match config:
+        case EnvironmentSecretsConfig():
+            return lambda tenant: f"{tenant.upper()}__"
+        case GcpSecretsConfig():
+            return lambda tenant: f"{tenant}__"
+        case AzureSecretsConfig():
+            # Azure knows no `_`.
+            return lambda tenant: f"{tenant.replace('_', '-')}--"
+        case _:
+            return lambda tenant: f"{tenant}/"
 
 
 def _provider(config: SecretsConfig, resolve: Callable[[Path], Path]) -> SecretProvider:

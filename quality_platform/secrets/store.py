@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, cast
@@ -12,21 +14,30 @@ from typing import Any, cast
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from quality_platform.config.secret_text import SecretReference
-from quality_platform.errors import SecretError, SecretUnreachableError, SecretValueError
+from quality_platform.config.tenant_models import SHARED_SCOPE
+from quality_platform.errors import (
+    SecretError,
+    SecretNotFoundError,
+    SecretUnreachableError,
+    SecretValueError,
+)
 from quality_platform.secrets.protocol import Found, SecretProvider
 
 _LONGEST_PAUSE = 2.0
+_SIMPLE = re.compile(r"[A-Za-z0-9_./@+=-]+")
 
 
 @dataclass(frozen=True)
 class SecretStore:
     """Reads references through a provider. Threads may share it.
 
-    Each store has answers of its own: two tenants with a store each never see each other's.
+    A tenant's name is looked up in the tenant's scope, and then in the one that all tenants share:
+    no name leads to another tenant's, nor to the platform's own.
 
     Attributes:
         provider: Where the secrets are.
         prefix: What is put before every name.
+        scope: What is put before a tenant's name, after the prefix, by the tenant.
         ttl: Seconds for which an answer is used.
         retries: How often a provider that does not answer is asked once more.
         clock: Seconds of a clock that never goes back.
@@ -37,6 +48,7 @@ class SecretStore:
     ttl: float = 0
     retries: int = 0
     clock: Callable[[], float] = time.monotonic
+    scope: Callable[[str], str] = "{}/".format
     _known: dict[str, tuple[Found, float]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -47,12 +59,23 @@ class SecretStore:
             SecretError: it cannot be had; the error names the reference's place in runner.yaml.
         """
         try:
-            text = _text(self._found(self.prefix + reference.name), reference)
+            text = _text(self._answer(reference), reference)
         except SecretError as error:
             raise _placed(error, reference) from None
         if not text:
             raise _placed(SecretValueError("the secret is empty"), reference)
         return text
+
+    def _answer(self, reference: SecretReference) -> Found:
+        if not reference.tenant:
+            return self._found(self.prefix + reference.name)
+        _require_simple(reference.name)
+        try:
+            return self._found(self.prefix + self.scope(reference.tenant) + reference.name)
+        except SecretNotFoundError as own:
+            with suppress(SecretNotFoundError):
+                return self._found(self.prefix + self.scope(SHARED_SCOPE) + reference.name)
+            raise own from None
 
     def _found(self, name: str) -> Found:
         # One at a time: the others then find the answer of the first.
@@ -72,6 +95,15 @@ class SecretStore:
             reraise=True,
         )
         return attempts(self.provider.read, name)
+
+
+def _require_simple(name: str) -> None:
+    """Refuses what could lead out of a tenant's scope, however a provider reads it."""
+    if not _SIMPLE.fullmatch(name) or any(part in ("", ".", "..") for part in name.split("/")):
+        raise SecretNotFoundError(
+            "a tenant's part cannot have a secret of this name",
+            allowed="letters, digits, and _ . / @ + = -, without ..",
+        )
 
 
 def _text(found: Found, reference: SecretReference) -> str:

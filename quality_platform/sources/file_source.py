@@ -61,7 +61,8 @@ class FileSource:
         pattern = absolute_pattern(self.config.path, self.context.resolve)
         path = f"{_fixed_folder(pattern)}/{name}"
         for found in list_files(path, storage_of(self.config)):
-            if found.path == path and (file := versioned(found, version)).sha256 == version.version:
+            is_meant = found.path == path and self.context.fence.allows(path)
+            if is_meant and (file := versioned(found, version)).sha256 == version.version:
                 return file
         return None
 
@@ -76,6 +77,8 @@ class FileSource:
             storage=storage_of(self.config),
             digests=False,
         )
+        field = f"tables.{self.context.table}.source.path"
+        self.context.fence.require(found, self.context.location("source", "path"), field)
         files: dict[str, SourceFile] = {}
         refused: dict[str, SourceError] = {}
         for file in found:

@@ -17,6 +17,7 @@ from quality_platform.config.load_models import LoadConfig
 from quality_platform.config.source_models import ConnectionConfig
 from quality_platform.errors import Location
 from quality_platform.lake.position import Position
+from quality_platform.sources.fences import NO_FENCE, Fence
 
 if TYPE_CHECKING:
     # Reading a file needs no pyiceberg, nor what that imports.
@@ -194,6 +195,7 @@ class SourceContext:
         limit: How often the connection may be asked.
         tell: Takes a sentence that people must know of the load, such as a column left out; one
             that was told before is told once.
+        fence: Where the source's files may be.
     """
 
     table: str
@@ -206,6 +208,7 @@ class SourceContext:
     home: Path
     limit: RequestLimit = UNLIMITED
     tell: Callable[[str], None] = tell_nobody
+    fence: Fence = NO_FENCE
 
     def request(self) -> None:
         """Waits for the turn of one request of the connection: to be called before each.

@@ -92,11 +92,18 @@ def test_a_history_that_is_older_than_a_column_gets_it(project: Project) -> None
     platform = project.table("orders", ORDERS).open()
     first = RUNS_SCHEMA.names.index(f"rows_{MERGED[0]}")
     old = pa.schema(list(RUNS_SCHEMA)[:first])
-    platform.lake.create_table("history.runs", old, RETRIES)
+    table = platform.lake.create_table("history.runs", old, RETRIES)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    row = dict.fromkeys(old.names, 1) | {"table": "visits", "run_id": "run-0", "state": "published"}
+    row |= {"started_at": long_ago, "ended_at": long_ago, "message": ""}
+    table.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
     project.deliver("orders/a.csv", "id,customer\n1,x\n")
     run(platform)
-    (recorded,) = runs_of(platform)
+    recorded = runs_of(platform)[1]
     assert (recorded["rows_published"], recorded["rows_deleted"]) == (1, 0)
+    latest = latest_runs(platform.lake, platform.engine)
+    assert (latest["visits"]["rows_read"], latest["visits"]["rows_deleted"]) == (1, None)
+    assert latest["orders"]["rows_deleted"] == 0
 
 
 def test_a_run_that_finds_nothing_new_leaves_no_record(project: Project) -> None:

@@ -74,6 +74,8 @@ def test_no_more_loads_of_a_connection_a_table_and_a_tenant_are_at_work_than_may
     shop: Project, dagster_home: Path
 ) -> None:
     gate = add_gated_tables(shop, ["a", "b", "c"], max_concurrent_loads=LIMIT)
+    shop.settings["tenants"] = {"acme": {}}
+    shop.tables["customers"]["tenant"] = "acme"
     pool = "connection-gated"
     with running_daemon(shop, dagster_home, settings=ROOMY) as daemon:
         # The limit of the file has to reach the instance first: before, it is that of a table.

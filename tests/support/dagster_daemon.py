@@ -38,6 +38,7 @@ from support.project import Project
 
 LOCATION = "quality_platform"
 MODULE = "quality_platform.definitions"
+PROGRAM = Path(__file__).with_name("daemon_process.py")
 PATIENCE = 600.0
 """Seconds after which a test that waits gives up; it bounds a defect, it measures nothing."""
 
@@ -159,6 +160,7 @@ def running_daemon(
     clock: datetime | None = None,
     settings: Mapping[str, Any] | None = None,
     off: Sequence[str] = (),
+    program: Path = PROGRAM,
 ) -> Iterator[Daemon]:
     """A daemon on the instance in `home`, until the block ends.
 
@@ -170,6 +172,7 @@ def running_daemon(
             seconds away; the real time where left out. Sensors and runs have the real clock.
         settings: Sections of dagster.yaml that replace those of `home`, such as `concurrency`.
         off: Schedules that a person has switched off before.
+        program: What runs, with the arguments of `daemon_process.py`.
     """
     project.write_runner()
     quicken(home, settings or {})
@@ -178,7 +181,6 @@ def running_daemon(
     workspace.write_text(yaml.safe_dump({"load_from": [{"python_module": module}]}))
     log = home / "daemon.log"
     start = clock.timestamp() if clock else 0.0
-    program = Path(__file__).with_name("daemon_process.py")
     arguments = ["run", "--workspace", str(workspace), "--log-format", "json"]
     command = [sys.executable, str(program), str(start), "1", *arguments]
     with log.open("ab") as output, dg.DagsterInstance.from_config(str(home)) as instance:

@@ -63,6 +63,7 @@ def _put_database(draft: Draft, table: str, job: JobFiles, unit: Unit) -> None:
     kind = DATABASES[job.kind("source").casefold()]
     connection = name_of(job.tenant, job.stem)
     draft.put(("connections", connection, "url"), database_url(job, kind), _source(job))
+    draft.put(("connections", connection, "tenant"), job.tenant, job.file.find("tenant_id"))
     _limit_rate(draft, connection, job)
     source = ("tables", table, "source")
     draft.put((*source, "type"), "mysql" if kind.scheme == "mysql" else "postgres", _source(job))

@@ -102,14 +102,16 @@ class JobTables:
             raise refused(_asset_at(job).problem(message, action=action))
 
     def _put_tenant(self, table: str, job: JobFiles) -> None:
-        """Sets what a tenant means: a namespace of its own."""
+        """Sets whose the table is: what is its tenant's is in a namespace of its own."""
         at = job.file.find("tenant_id") or job.whole
         known = self._tenants.setdefault(job.tenant, at)
         if known.text != at.text:
             message = f"two tenants become the namespace {job.tenant!r}"
             other = known.document.location(known.path)
             raise refused(at.problem(message, action=f"rename one; {other}"))
-        self.draft.put(("tables", table, "namespace"), job.tenant, at)
+        if known is at:
+            self.draft.put(("tenants", job.tenant), {}, at)
+        self.draft.put(("tables", table, "tenant"), job.tenant, at)
 
     def _lake_error(self, job: JobFiles) -> ConfigurationError | None:
         """Why a job's tables cannot be in the lake, which is that of the first job."""

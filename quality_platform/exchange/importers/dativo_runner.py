@@ -17,7 +17,7 @@ from quality_platform.exchange.importers.dativo import import_dativo
 from quality_platform.exchange.odcs import dumped
 from quality_platform.exchange.results import Loss
 
-_SECTIONS = ("lake", "connections", "tables", "schedules")
+_SECTIONS = ("tenants", "lake", "connections", "tables", "schedules")
 """The sections that a translation has, in the order in which people read them."""
 
 
@@ -66,6 +66,9 @@ class _Work:
             self._ask_for_url(name, data["connections"][name])
         for hint in self.theirs.hints:
             self.losses.append(Loss(str(hint.location), hint.field, hint.message))
+        kept = {table.get("tenant") for table in data.get("tables", {}).values()}
+        tenants = {name: said for name, said in data.get("tenants", {}).items() if name in kept}
+        data["tenants"] = tenants
         return {section: data[section] for section in _SECTIONS if data.get(section)}
 
     def _leave_out(self, fault: Fault, data: dict[str, Any]) -> None:

@@ -107,8 +107,9 @@ def test_two_jobs_cannot_fill_one_table(dativo: DativoProject):
 def test_a_tenant_is_a_namespace_and_stands_in_the_name(dativo: DativoProject):
     dativo.change("jobs/oak/guests.yaml", "tenant_id: oak", "tenant_id: birch-wood")
 
-    assert table(dativo, "birch_wood_park_guests").namespace == "birch_wood"
-    assert table(dativo, "oak_park_visits").namespace == "oak"
+    assert table(dativo, "birch_wood_park_guests").tenant == "birch_wood"
+    assert table(dativo, "oak_park_visits").tenant == "oak"
+    assert list(dativo.read().config.tenants) == ["oak", "birch_wood"]
 
 
 def test_two_tenants_never_share_a_namespace(dativo: DativoProject):

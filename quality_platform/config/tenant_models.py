@@ -1,0 +1,65 @@
+"""The models of `tenants` in runner.yaml, and the names of what is a tenant's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from quality_platform.config.base_models import RESERVED_NAMESPACES, Model
+
+SEPARATOR = "__"
+"""What stands between a tenant's name and what is the tenant's: no tenant's name has it."""
+
+SHARED_SCOPE = "global"
+"""The scope of secrets that every tenant may ask for: no tenant has this name."""
+
+_PATTERN = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
+_RESERVED = (*RESERVED_NAMESPACES, "broken", "main", SHARED_SCOPE)
+
+
+def _not_reserved(name: str) -> str:
+    if name.lower() in _RESERVED:
+        raise ValueError(f"no tenant can be called {', '.join(_RESERVED)}")
+    return name
+
+
+TenantName = Annotated[str, Field(pattern=_PATTERN, max_length=40), AfterValidator(_not_reserved)]
+
+
+class TenantConfig(Model):
+    """Somebody whose tables, secrets and files are kept apart from those of all others."""
+
+    include: tuple[str, ...] = ()
+    """Files that the tenant writes: paths and globs, relative to the folder of this file, within a
+    folder of the tenant's own. Everything in them is the tenant's, and they may say less than other
+    files ([tenants](tenants.md#files))."""
+    paths: tuple[str, ...] = ()
+    """Folders and prefixes such as `s3://bucket/acme/` that the tenant's sources may read. Where
+    left out: the folder of its files, or, without files, any that is no other tenant's."""
+    variables: tuple[str, ...] = ()
+    """Environment variables that `${VAR}` in the tenant's files may stand for."""
+    warehouse: str | None = None
+    """The folder (or `s3://` URI) of its tables' files; `lake.warehouse` where left out, with a
+    folder for each of the tenant's namespaces."""
+    max_tables: Annotated[int, Field(ge=0)] | None = None
+    """How many tables and feature views it may have; those beyond are refused."""
+    max_rows_per_load: Annotated[int, Field(ge=1)] | None = None
+    """How many rows one load of a table, or one computing of a view, may read: what is published in
+    one commit. A load with more ends, and publishes nothing."""
+
+
+def namespace_of_tenant(tenant: str, namespace: str = "main") -> str:
+    """The namespace in the lake that a namespace of runner.yaml means; "" is no tenant."""
+    if not tenant:
+        return namespace
+    return tenant if namespace == "main" else f"{tenant}{SEPARATOR}{namespace}"
+
+
+def is_of_tenant(tenant: str, namespace: str) -> bool:
+    """Whether a namespace of the lake is a tenant's.
+
+    Letters' case is not looked at: some catalogs and disks do not keep it.
+    """
+    first, found = tenant.lower(), namespace.lower()
+    return found == first or found.startswith(first + SEPARATOR)
