@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,11 @@ from quality_platform.orchestration.run_attribution import LAUNCHED_BY
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 PATIENCE = 120.0
+
+
+def _filled(text: str) -> str:
+    """A value as Compose makes it where the variables that it names are not set."""
+    return re.sub(r"\$\{\w+(?::-([^}]*))?\}", lambda found: found[1] or "", text)
 
 
 class Stack:
@@ -63,7 +69,7 @@ class Stack:
             POSTGRES_URL_VARIABLE: self.storage,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
-        return {**os.environ, **written, **ours}
+        return {**os.environ, **{key: _filled(text) for key, text in written.items()}, **ours}
 
     @contextmanager
     def running(self, name: str) -> Iterator[None]:
