@@ -10,6 +10,7 @@ from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.assets import LOAD_CONFIG
 from quality_platform.orchestration.check_events import log_checks
 from quality_platform.orchestration.keys import quarantine_key, table_key
+from quality_platform.orchestration.launchpad import choice_of_table
 from quality_platform.orchestration.partition_events import log_partitions
 from quality_platform.orchestration.pools import claimed, pool_of
 from quality_platform.orchestration.steps import Nobody, Step
@@ -33,7 +34,7 @@ _Event = dg.AssetMaterialization | dg.AssetObservation | dg.Output[None]
 
 def backfill_job(platform: Platform) -> dg.JobDefinition:
     """A job that loads one table, as its asset does; the launchpad offers the tables there are."""
-    tables = dg.Enum("LoadedTable", [dg.EnumValue(name) for name in platform.tables])
+    tables = choice_of_table(platform, "LoadedTable")
     schema = {
         "table": dg.Field(tables, description="The table."),
         **LOAD_CONFIG,

@@ -12,6 +12,7 @@ from quality_platform.errors import ConfigurationError
 from quality_platform.flows.contracted_tables import SourceTable
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.keys import quarantine_key, table_key
+from quality_platform.orchestration.launchpad import choice_of_table
 from quality_platform.orchestration.pools import claimed, pool_of
 from quality_platform.orchestration.steps import Nobody, Step
 from quality_platform.orchestration.tenants import tenant_tags
@@ -46,7 +47,7 @@ Flow = Callable[["Replay", Mapping[str, Any]], "ReplayOutcome"]
 
 def replay_jobs(platform: Platform) -> list[dg.JobDefinition]:
     """The three jobs; the launchpad offers the tables there are."""
-    tables = dg.Enum("Table", [dg.EnumValue(name) for name in platform.tables])
+    tables = choice_of_table(platform, "Table")
     flows: dict[str, Flow] = {REPLAY: _replay, RELEASE: _release, DISCARD: _discard}
     return [_job(platform, name, flow, tables) for name, flow in flows.items()]
 

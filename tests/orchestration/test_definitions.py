@@ -183,3 +183,15 @@ def test_the_code_version_follows_the_contract(project: Project) -> None:
     project.contract("orders", columns, version="1.1.0")
     assert version() != first
     assert (version() or "").startswith("1.1.0-")
+
+
+def test_each_platform_of_a_process_offers_its_own_tables(shop: Project, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    other = Project(tmp_path / "other")
+    other.table("invoices", {"id": {"logicalType": "integer"}})
+    for platform, table in ((shop.open(), "orders"), (other.open(), "invoices")):
+        job = build_definitions(platform).resolve_job_def("backfill")
+        asked = {"ops": {"backfill_rows": {"config": {"table": table}}}}
+        assert (
+            dg.validate_run_config(job, asked)["ops"]["backfill_rows"]["config"]["table"] == table
+        )
