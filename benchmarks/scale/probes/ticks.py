@@ -22,7 +22,8 @@ def ticks(folder: Path, _: str) -> Figures:
     home = folder / "dagster"
     write_instance(home, concurrency={"runs": {"max_concurrent_runs": 0}})
     looks = home / "looks.jsonl"
-    program = Path(__file__).with_name("timed_daemon.py")
+    # Not in this folder: the modules beside a program would stand in for Python's own `queue`.
+    program = Path(__file__).parents[1] / "timed_daemon.py"
     with dagster_daemon.running_daemon(
         Location(folder), home, {"LOOKS": str(looks)}, clock=_BEFORE, program=program
     ) as daemon:
