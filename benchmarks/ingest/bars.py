@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.bars import Bar
-from benchmarks.ingest.plan import GROWTH, LIMIT, NAIVE, OURS, UPSERT
+from benchmarks.ingest.plan import GROWTH, LIMIT, OURS, PSYCOPG, UPSERT
 from benchmarks.ingest.results import Result, Run
 
 POSTGRES_LIMITS = 2.2
@@ -23,8 +23,8 @@ def bars_of(run: Run) -> Iterator[Bar]:
     postgres, copy = run.find(OURS, "postgres"), run.find(LIMIT, "postgres")
     text = f"PostgreSQL: at most {POSTGRES_LIMITS} x COPY, reader and server together"
     yield _most(text, _both(postgres), _both(copy), POSTGRES_LIMITS)
-    text = f"PostgreSQL: at least {NAIVE_TIMES} x less than a driver with pandas, reader alone"
-    yield _least(text, _cpu(run.find(NAIVE, "postgres")), _cpu(postgres), NAIVE_TIMES)
+    text = f"PostgreSQL: at least {NAIVE_TIMES} x less than psycopg with pandas, reader alone"
+    yield _least(text, _cpu(run.find(PSYCOPG, "postgres")), _cpu(postgres), NAIVE_TIMES)
     mysql, client = run.find(OURS, "mysql"), run.find(LIMIT, "mysql")
     text = f"MariaDB: at most {MYSQL_LIMITS} x its client, reader alone"
     yield _most(text, _cpu(mysql), _cpu(client), MYSQL_LIMITS)

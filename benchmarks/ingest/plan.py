@@ -10,6 +10,8 @@ LIMIT = Loader("limit")
 OURS = Loader("quality-platform", "ours")
 DLT = Loader("dlt", "dlt_pipeline", "dlt")
 NAIVE = Loader("driver, pandas, pyiceberg", "naive")
+PSYCOPG = Loader("psycopg, pandas, pyiceberg", "naive_psycopg", "psycopg")
+PSYCOPG_BINARY = Loader("psycopg[binary], pandas, pyiceberg", "naive_psycopg_binary", "psycopg")
 UPSERT = Loader("pyiceberg upsert", "upsert")
 
 GROWTH = 4
@@ -32,7 +34,7 @@ class Case:
 
 PLAN = (
     Case("postgres", (LIMIT, OURS), repeats=3),
-    Case("postgres", (DLT, NAIVE)),
+    Case("postgres", (DLT, PSYCOPG, PSYCOPG_BINARY)),
     Case("mysql", (LIMIT, OURS), repeats=3),
     Case("mysql", (DLT, NAIVE)),
     Case("csv", (LIMIT, OURS), repeats=3),

@@ -120,7 +120,9 @@ _METHOD = f"""
   the platform has written; the first load is not measured.
 - **Peers.** dlt reads databases by connectorx, its fastest backend, and CSV by DuckDB, and writes
   an Iceberg table in a folder. The script reads with a cursor of the server (CSV: pandas), and
-  appends 250,000 rows at a time with pyiceberg. Neither checks what it loads.
+  appends 250,000 rows at a time with pyiceberg. Neither checks what it loads. The driver of
+  PostgreSQL is psycopg 3 as `pip install psycopg` gives it, in Python, and by that the bar is
+  judged; `psycopg[binary]`, which has a driver in C, is shown as well.
 
 Run it: `make bench-ingest`, or a small one: `make bench-ingest SIZE=0.2M`. It starts a PostgreSQL
 and a MariaDB of its own. The raw results are in [benchmarks/results](../benchmarks/results).

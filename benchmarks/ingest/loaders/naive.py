@@ -1,29 +1,37 @@
-"""What a script does: `pandas.read_sql` or `read_csv`, and one pyiceberg `append` a chunk."""
+"""What a script does: `pandas.read_sql` or `read_csv`, and one pyiceberg `append` a chunk.
+
+PostgreSQL has scripts of its own: `naive_psycopg`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.ingest.protocol import Answer, Job, serve
 
-_CHUNK = 250_000
+CHUNK = 250_000
+"""Rows of one frame."""
 
 
 def load() -> Mapping[str, str]:
     """Imports what it is made of."""
     import pandas as pd
-    import psycopg2  # noqa: F401
     import pyiceberg.catalog.sql  # noqa: F401
     import pymysql  # noqa: F401
 
-    return {"pandas": pd.__version__, "psycopg2-binary": version("psycopg2-binary")}
+    return {"pandas": pd.__version__, "PyMySQL": version("PyMySQL")}
 
 
 def run(job: Job) -> Answer:
     """Reads chunk by chunk, with a cursor of the server, and appends each."""
+    return append(job, _frames(job))
+
+
+def append(job: Job, frames: Iterable[Any]) -> Answer:
+    """Appends each frame of pandas to a new table."""
     from pyiceberg.catalog.sql import SqlCatalog
 
     folder = Path(job.scratch) / "warehouse"
@@ -32,7 +40,7 @@ def run(job: Job) -> Answer:
     catalog.create_namespace("shop")
     schema, rows = _schema(), 0
     table = catalog.create_table("shop.orders", schema)
-    for frame in _frames(job):
+    for frame in frames:
         chunk = _as_arrow(frame, schema)
         table.append(chunk)
         rows += chunk.num_rows
@@ -60,18 +68,16 @@ def _frames(job: Job) -> Iterator[Any]:
 
     if job.source == "csv":
         yield from pd.read_csv(
-            job.location, chunksize=_CHUNK, dtype={"price": str}, parse_dates=["created_at"]
+            job.location, chunksize=CHUNK, dtype={"price": str}, parse_dates=["created_at"]
         )
         return
     import sqlalchemy as sa
 
-    drivers = {"postgres": "postgresql+psycopg2", "mysql": "mysql+pymysql"}
-    url = f"{drivers[job.source]}://{job.location.partition('://')[2]}"
+    url = f"mysql+pymysql://{job.location.partition('://')[2]}"
     with sa.create_engine(url).connect().execution_options(stream_results=True) as connection:
-        if job.source == "mysql":
-            connection.execute(sa.text("SET time_zone = '+00:00'"))
+        connection.execute(sa.text("SET time_zone = '+00:00'"))
         query = sa.text("SELECT * FROM orders")
-        yield from pd.read_sql(query, connection, chunksize=_CHUNK, coerce_float=False)
+        yield from pd.read_sql(query, connection, chunksize=CHUNK, coerce_float=False)
 
 
 def _as_arrow(frame: Any, schema: Any) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.ingest.bars import bars_of
 from benchmarks.ingest.measure import Measured
-from benchmarks.ingest.plan import GROWTH, LIMIT, NAIVE, OURS, PLAN, UPSERT, Case
+from benchmarks.ingest.plan import GROWTH, LIMIT, OURS, PLAN, PSYCOPG, UPSERT, Case
 from benchmarks.ingest.protocol import Answer
 from benchmarks.ingest.report import PAGE, page
 from benchmarks.ingest.results import COMMITTED, Result, Run, Source, result_of
@@ -41,7 +41,7 @@ def test_postgres_counts_the_server_on_both_sides(cpu, expected):
 
 @pytest.mark.parametrize(("naive", "expected"), [(20.0, "yes"), (19.9, "no")])
 def test_the_naive_reader_must_cost_ten_times_as_much(naive, expected):
-    found = met(result(NAIVE, "postgres", naive), result(OURS, "postgres", 2.0))
+    found = met(result(PSYCOPG, "postgres", naive), result(OURS, "postgres", 2.0))
     assert found["PostgreSQL reader alone"] == expected
 
 
@@ -79,7 +79,7 @@ def test_costs_are_medians_and_one_failure_fails_the_result():
 
 def test_the_page_shows_failures_and_wrong_numbers():
     wrong = replace(result(OURS, "csv", 1), rows=ROWS - 1, source_bytes=5_000_000)
-    failed = replace(result(NAIVE, "csv", 0), failure="did not end within 9 s")
+    failed = replace(result(PSYCOPG, "csv", 0), failure="did not end within 9 s")
     text = page(Run({"cores": "2"}, ROWS, (wrong, failed)))
     assert "999 (should be 1,000)" in text
     assert "did not end within 9 s |" in text
