@@ -25,8 +25,8 @@ from quality_platform.sources.csv_records import (
     Dialect,
     RecordIndex,
     field_counts,
-    index_records,
 )
+from quality_platform.sources.csv_stretches import Stretch
 from quality_platform.sources.encodings import recoded
 from quality_platform.sources.files import open_version
 from quality_platform.sources.protocol import SourceBatch, SourceFile
@@ -125,17 +125,17 @@ class CsvSource:
         """
         parser: BlockParser | None = None
         with open_version(self.file) as stream:
-            for data, index in self._blocks(self._text(stream)):
-                records = index
-                if parser is None and self.format.header:
-                    parser = self._parser(data, index)
-                    records = index[1:]
-                elif parser is None:
-                    parser = self._parser_without_header(data, index)
-                if len(records):
-                    yield parser.batch(data, records)
+            for stretch in self._stretches(self._text(stream)):
+                if parser is not None:
+                    batch = parser.whole(stretch)
+                elif len(stretch.records):
+                    parser, batch = self._first(stretch)
+                else:
+                    continue
+                if batch is not None:
+                    yield batch
                 # Or this block would stay in memory until the next one is ready.
-                del data, index, records
+                del stretch, batch
         if parser is None and self.format.header:
             raise HeaderError(
                 "the file has no header: nothing but line ends",
@@ -150,8 +150,10 @@ class CsvSource:
             MalformedSourceError: as `batches`.
         """
         with open_version(self.file) as stream:
-            for data, index in self._blocks(self._text(stream)):
-                return tuple(cell.decode("utf-8", "replace") for cell in self._header(data, index))
+            for stretch in self._stretches(self._text(stream)):
+                if len(stretch.records):
+                    cells = self._header(stretch.data, stretch.records)
+                    return tuple(cell.decode("utf-8", "replace") for cell in cells)
         return ()
 
     def _text(self, stream: BinaryIO) -> BinaryIO:
@@ -159,8 +161,8 @@ class CsvSource:
         path, form = self.file.path, self.format
         return recoded(unpacked(stream, form.compression, path, form.limits), form.encoding, path)
 
-    def _blocks(self, stream: BinaryIO) -> Iterator[tuple[bytes, RecordIndex]]:
-        """Stretches of the file that end with a record, each with its records; none is empty."""
+    def _stretches(self, stream: BinaryIO) -> Iterator[Stretch]:
+        """The blocks of the file, each from the beginning of a record."""
         rest, line, final = b"", 1, False
         while not final:
             # A record longer than the block doubles what is read: linear work in its length.
@@ -169,14 +171,23 @@ class CsvSource:
             final = len(block) < wanted
             data = rest + block
             del block
-            index = index_records(data, self.format.dialect, first_line=line, final=final)
-            rest, line = data[index.consumed :], index.next_line
-            self._require_records_within_bounds(index, len(rest))
+            stretch = Stretch(data, self.format.dialect, line, final)
+            rest, line = data[stretch.consumed :], stretch.next_line
+            if len(data) > self.format.max_record_bytes:
+                self._require_records_within_bounds(stretch.records, len(rest))
             if final and rest:
                 self._refuse("a quote that is opened in this record is never closed", line=line)
-            if len(index):
-                yield data, index
-            del data, index
+            yield stretch
+            del data, stretch
+
+    def _first(self, stretch: Stretch) -> tuple[BlockParser, SourceBatch | None]:
+        """The parser of the file, and the rows of its first stretch with records."""
+        data, index = stretch.data, stretch.records
+        if not self.format.header:
+            parser = self._parser_without_header(data, index)
+            return parser, parser.batch(data, index)
+        parser = self._parser(data, index)
+        return parser, parser.batch(data, index[1:]) if len(index) > 1 else None
 
     def _require_records_within_bounds(self, index: RecordIndex, rest: int) -> None:
         limit = self.format.max_record_bytes

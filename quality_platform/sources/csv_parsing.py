@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from quality_platform.sources.csv_records import (
     field_counts,
     run_places,
 )
+from quality_platform.sources.csv_stretches import Lines, Stretch
 from quality_platform.sources.protocol import RejectedRecord, SourceBatch
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -46,16 +48,39 @@ class BlockParser:
     null_strings: tuple[str, ...]
     expected: str = "the header"
 
-    def batch(self, data: bytes, index: RecordIndex) -> SourceBatch:
+    def whole(self, stretch: Stretch) -> SourceBatch | None:
+        """The records of a stretch as `batch` gives them; None where it has no record.
+
+        Raises:
+            MalformedSourceError: as `batch`.
+        """
+        lines = stretch.lines
+        columns = self._columns_of_lines(stretch.data, lines) if lines else None
+        if lines is None or columns is None or columns.num_rows != lines.count:
+            records = stretch.records
+            return self.batch(stretch.data, records, columns) if len(records) else None
+        return SourceBatch(
+            columns=columns,
+            lines=_arrow(np.arange(stretch.first_line, stretch.next_line)),
+            raw=partial(_raw_text, stretch),
+            rejects=(),
+        )
+
+    def batch(
+        self, data: bytes, index: RecordIndex, parsed: pa.RecordBatch | None = None
+    ) -> SourceBatch:
         """The records of the index: those of the header's width as rows, the others as rejects.
+
+        `parsed` are the columns of all records, if somebody has them.
 
         Raises:
             MalformedSourceError: pyarrow and the index do not agree on the records.
         """
         counts = np.full(len(index), self.width)
         plain = unescaped(data, index, self.dialect)
+        known = None if index.broken.any() else parsed
         try:
-            columns = self._columns(*plain, ~index.broken)
+            columns = known if known is not None else self._columns(*plain, ~index.broken)
         except pa.ArrowInvalid:
             # Only a block that fails is parsed again.
             columns, counts = self._columns_of_whole(data, index, plain)
@@ -68,6 +93,14 @@ class BlockParser:
             raw=_RawText(data, index.starts[whole], index.ends[whole]),
             rejects=self._rejects(data, index, counts, np.flatnonzero(~whole)),
         )
+
+    def _columns_of_lines(self, data: bytes, lines: Lines) -> pa.RecordBatch | None:
+        """The columns of the records on these lines; None where not all have the right width."""
+        text = memoryview(data)[: lines.consumed]
+        try:
+            return self._parsed(text, has_quotes=lines.has_quotes)
+        except pa.ArrowInvalid:
+            return None
 
     def _columns_of_whole(
         self, data: bytes, index: RecordIndex, plain: tuple[bytes, RecordIndex]
@@ -101,9 +134,14 @@ class BlockParser:
     ) -> pa.RecordBatch:
         if not kept.any():
             return _no_rows(list(self.wanted))
-        # Where no section is quoted, every quote is a literal, and the plain parser is faster.
-        dialect = self.dialect if len(index.toggles) else replace(self.dialect, quote=None)
         text = _text_of(data, index, kept)
+        return self._parsed(text, has_quotes=len(index.toggles) > 0, others=others)
+
+    def _parsed(
+        self, text: bytes | memoryview, *, has_quotes: bool, others: _Others | None = None
+    ) -> pa.RecordBatch:
+        # Where no section is quoted, every quote is a literal, and the plain parser is faster.
+        dialect = self.dialect if has_quotes else replace(self.dialect, quote=None)
         positions = list(self.wanted.values())
         cells = parse_fields(text, positions, self.width, dialect, self.null_strings, others)
         return cells.rename_columns(list(self.wanted))
@@ -261,6 +299,12 @@ class _RawText:
         return [
             self.data[start:end].decode("utf-8", errors="backslashreplace") for start, end in spans
         ]
+
+
+def _raw_text(stretch: Stretch, positions: Sequence[int] | Offsets) -> list[str]:
+    """The same, of records that are found now, as somebody asks for one."""
+    records = stretch.records
+    return _RawText(stretch.data, records.starts, records.ends)(positions)
 
 
 def _text_of(data: bytes, index: RecordIndex, kept: NDArray[np.bool_]) -> bytes | memoryview:

@@ -17,6 +17,7 @@ the two pieces would turn several records into one that looks right.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,8 +27,13 @@ from numpy.typing import NDArray
 Offsets: TypeAlias = NDArray[np.int64]
 Octets: TypeAlias = NDArray[np.uint8]
 
-_LF = 10
+LF = 10
+"""The octet that ends a line."""
+
 _CR = 13
+_PIECE = 2**17
+"""Octets looked at together: these and what is found stay in the processor's cache."""
+
 _NONE: Offsets = np.empty(0, dtype=np.int64)
 
 
@@ -45,7 +51,7 @@ class Dialect:
     def boundaries(self) -> NDArray[np.bool_]:
         """For each byte value, whether it may stand next to a quoted section (from outside)."""
         table = np.zeros(256, dtype=np.bool_)
-        table[[self.delimiter, _CR, _LF]] = True
+        table[[self.delimiter, _CR, LF]] = True
         return table
 
 
@@ -101,7 +107,7 @@ def index_records(data: bytes, dialect: Dialect, *, first_line: int, final: bool
         The index of the records that are complete.
     """
     octets = np.frombuffer(data, dtype=np.uint8)
-    toggles = _toggles(data, octets, dialect)
+    toggles = quote_toggles(data, octets, dialect)
     terminators = _terminators(data, octets, final=final)
     ends_open = not len(terminators) or terminators[-1] + 1 < len(data)
     if final and data and ends_open and len(toggles) % 2 == 0:
@@ -128,25 +134,45 @@ def index_records(data: bytes, dialect: Dialect, *, first_line: int, final: bool
 def field_counts(data: bytes, index: RecordIndex, dialect: Dialect) -> Offsets:
     """The number of fields of each record of the index."""
     octets = np.frombuffer(data, dtype=np.uint8)
-    delimiters = np.flatnonzero(octets == dialect.delimiter)
+    delimiters = _places(octets, dialect.delimiter)
     delimiters = delimiters[_outside(delimiters, index.toggles)]
     before = np.searchsorted(delimiters, index.starts)
     counts: Offsets = np.searchsorted(delimiters, index.ends) - before + 1
     return counts
 
 
+def number_of(octets: Octets, value: int) -> int:
+    """How many octets have a value."""
+    return sum(int(np.count_nonzero(is_value)) for is_value in _equal(octets, value))
+
+
 def _terminators(data: bytes, octets: Octets, *, final: bool) -> Offsets:
     """Offsets of the last byte of every line end, quoted or not."""
-    feeds = np.flatnonzero(octets == _LF)
+    feeds = _places(octets, LF)
     if b"\r" not in data:
         return feeds
-    returns = np.flatnonzero(octets == _CR)
+    returns = _places(octets, _CR)
     following = octets[np.minimum(returns + 1, len(octets) - 1)]
-    alone = returns[following != _LF]
+    alone = returns[following != LF]
     if not final and len(alone) and alone[-1] == len(octets) - 1:
         # The LF of a CRLF may be the first byte of the next block.
         alone = alone[:-1]
     return np.sort(np.concatenate([feeds, alone])) if len(alone) else feeds
+
+
+def _places(octets: Octets, value: int) -> Offsets:
+    """Offsets of the octets of one value."""
+    pieces = enumerate(_equal(octets, value))
+    offsets = [np.flatnonzero(is_value) + n * _PIECE for n, is_value in pieces]
+    return np.concatenate(offsets) if offsets else _NONE
+
+
+def _equal(octets: Octets, value: int) -> Iterator[NDArray[np.bool_]]:
+    """Which octets have a value, piece by piece; a piece is gone when the next one is there."""
+    found = np.empty(_PIECE, dtype=np.bool_)
+    for start in range(0, len(octets), _PIECE):
+        piece = octets[start : start + _PIECE]
+        yield np.equal(piece, value, out=found[: len(piece)])
 
 
 def _outside(offsets: Offsets, toggles: Offsets) -> Offsets:
@@ -169,16 +195,19 @@ def _text_ends(data: bytes, octets: Octets, breaks: Offsets) -> Offsets:
     """Offsets behind the text of each record: before the LF, the CR, or both."""
     if b"\r" not in data or not len(breaks):
         return breaks
-    is_feed = octets[np.minimum(breaks, len(octets) - 1)] == _LF
+    is_feed = octets[np.minimum(breaks, len(octets) - 1)] == LF
     ends: Offsets = breaks - (is_feed & (octets[breaks - 1] == _CR))
     return ends
 
 
-def _toggles(data: bytes, octets: Octets, dialect: Dialect) -> Offsets:
-    """Offsets of the quotes that open or close a quoted section, in order."""
+def quote_toggles(data: bytes, octets: Octets, dialect: Dialect) -> Offsets:
+    """Offsets of the quotes that open or close a quoted section, in order.
+
+    A doubled quote may be there as two of them.
+    """
     if dialect.quote is None or dialect.quote not in data:
         return _NONE
-    quotes = np.flatnonzero(octets == dialect.quote)
+    quotes = _places(octets, dialect.quote)
     if dialect.escape is not None and dialect.escape in data:
         quotes = _without_escaped(quotes, octets, dialect.escape)
     if not len(quotes):
@@ -199,7 +228,7 @@ def _without_escaped(quotes: Offsets, octets: Octets, escape: int) -> Offsets:
 
     Outside of a quoted section such a quote is a literal anyway: no field begins with it.
     """
-    escapes = np.flatnonzero(octets == escape)
+    escapes = _places(octets, escape)
     odd = escapes[run_places(escapes) % 2 == 0]
     return quotes[~np.isin(quotes - 1, odd, assume_unique=True)]
 
@@ -236,11 +265,18 @@ def _broken(
 ) -> NDArray[np.bool_]:
     """Whether a record has text between a closing quote and the end of the field."""
     broken = np.zeros(len(starts), dtype=np.bool_)
+    if len(starts):
+        wrong = broken_closings(octets, toggles, dialect)
+        broken[np.searchsorted(starts, wrong, side="right") - 1] = True
+    return broken
+
+
+def broken_closings(octets: Octets, toggles: Offsets, dialect: Dialect) -> Offsets:
+    """Offsets of the closing quotes that text follows."""
     closings = toggles[1::2]
     closings = closings[closings + 1 < len(octets)]
-    if not len(closings) or not len(starts):
-        return broken
+    if not len(closings):
+        return _NONE
     following = octets[closings + 1]
-    wrong = closings[~dialect.boundaries()[following] & (following != dialect.quote)]
-    broken[np.searchsorted(starts, wrong, side="right") - 1] = True
-    return broken
+    wrong: Offsets = closings[~dialect.boundaries()[following] & (following != dialect.quote)]
+    return wrong
