@@ -19,7 +19,7 @@ from pyiceberg.table import Table
 
 from quality_platform.lake.storage_errors import storage_error
 
-ROW_GROUP_BYTES = 24 * 2**20
+ROW_GROUP_BYTES = 16 * 2**20
 """Arrow bytes that are buffered before a row group is written: the writer's memory bound."""
 
 _FIELD_ID = b"PARQUET:field_id"
