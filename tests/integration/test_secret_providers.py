@@ -231,15 +231,30 @@ def test_a_provider_that_is_not_there_is_told(stand: Stand, surroundings: pytest
         read(stand.store(**{address: nobody}))
 
 
-def test_no_log_of_a_client_holds_what_it_was_told(stand: Stand, caplog: pytest.LogCaptureFixture):
+@pytest.fixture
+def every_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> pytest.LogCaptureFixture:
+    """What all loggers say, also those that libraries of other tests have silenced (Alembic's)."""
     caplog.set_level(logging.DEBUG)
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger):
+            monkeypatch.setattr(logger, "disabled", False)
+            monkeypatch.setattr(logger, "propagate", True)
+            caplog.set_level(logging.NOTSET, logger=name)
+    return caplog
+
+
+def test_no_log_of_a_client_holds_what_it_was_told(
+    stand: Stand, every_log: pytest.LogCaptureFixture
+):
     stand.server.secrets = {"db": {"password": CANARY}}
     store = stand.store()
     assert read(store, key="password") == CANARY
     with pytest.raises(SecretValueError):
         read(store, key="user")
-    told = [caplog.text, *(repr(record.__dict__) for record in caplog.records), repr(store)]
-    assert caplog.records
+    told = [every_log.text, *(repr(record.__dict__) for record in every_log.records), repr(store)]
+    assert every_log.records
     assert CANARY not in "".join(told)
     assert TOKEN not in "".join(told)
 
