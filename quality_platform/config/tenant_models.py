@@ -47,6 +47,9 @@ class TenantConfig(Model):
     max_rows_per_load: Annotated[int, Field(ge=1)] | None = None
     """How many rows one load of a table, or one computing of a view, may read: what is published in
     one commit. A load with more ends, and publishes nothing."""
+    max_concurrent_runs: Annotated[int, Field(ge=1)] | None = None
+    """How many runs that are about the tenant's tables alone may be under way at once; those beyond
+    wait in Dagster's queue ([tenants](tenants.md#runs))."""
 
 
 def namespace_of_tenant(tenant: str, namespace: str = "main") -> str:

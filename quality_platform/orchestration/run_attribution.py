@@ -1,10 +1,12 @@
-"""Who launched a run: a tag, and a line in the run's log."""
+"""Who launched a run and whose it is: tags, and a line in the run's log."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
 from quality_platform.config.environment import environment_variable
+from quality_platform.orchestration.run_queue import TENANT, stored_limits
 
 LAUNCHED_BY = "quality-platform/launched-by"
 """The tag that tells it. What a launchpad or the run before says of it does not count."""
@@ -35,15 +37,38 @@ _RETRY_NUMBER = "dagster/retry_number"
 
 
 class AttributedRunCoordinator(dg.QueuedRunCoordinator):
-    """Dagster's queue of runs; every run that enters it says who launched it."""
+    """Dagster's queue of runs; every run that enters it says who launched it, and whose it is.
+
+    The queue's limits are those of dagster.yaml and those of the tenants, which `instance_care`
+    keeps in the instance.
+    """
 
     def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
         """Tags the run, and puts it into the queue."""
         run = context.dagster_run
         launcher = _requester(context) or _cause(run.tags)
-        self._instance.add_run_tags(run.run_id, {LAUNCHED_BY: launcher})
+        self._instance.add_run_tags(run.run_id, {**_tenant(context), LAUNCHED_BY: launcher})
         self._instance.report_engine_event(f"Launched by {launcher}.", run)
         return super().submit_run(context)
+
+
+    def get_run_queue_config(self) -> Any:
+        """What the daemon looks up before each round: how many runs may be under way."""
+        said = super().get_run_queue_config()
+        limits = [*said.tag_concurrency_limits, *stored_limits(self._instance)]
+        return said._replace(tag_concurrency_limits=limits)
+
+
+def _tenant(context: dg.SubmitRunContext) -> dict[str, str]:
+    """The tag of a run whose assets are all one tenant's; a tag that it has stays."""
+    run = context.dagster_run
+    checked = [key.asset_key for key in run.asset_check_selection or ()]
+    keys = {*(run.asset_selection or ()), *checked}
+    if TENANT in run.tags or not keys:
+        return {}
+    graph = context.workspace.asset_graph
+    found = {graph.get(key).tags.get(TENANT, "") for key in keys if graph.has(key)}
+    return {TENANT: tenant} if len(found) == 1 and (tenant := found.pop()) else {}
 
 
 def _requester(context: dg.SubmitRunContext) -> str:

@@ -6,11 +6,9 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 from support.dagster_daemon import Daemon, running_daemon
 from support.dagster_runs import QUIET, run
 from support.gated_tables import add_gated_tables, closed_gate
@@ -19,7 +17,7 @@ from support.project import Project
 from quality_platform.errors import RunnerFileError
 from quality_platform.orchestration.build import build_definitions
 from quality_platform.orchestration.pools import apply_limits, pool_limits
-from quality_platform.orchestration.run_queue import tenant_limits
+from quality_platform.orchestration.run_queue import store_limits
 
 Span = tuple[float, float]
 LIMIT = 2
@@ -27,13 +25,6 @@ ROOMY = {
     "concurrency": {
         "runs": {
             "max_concurrent_runs": 9,
-            "tag_concurrency_limits": [
-                {
-                    "key": "quality-platform/tenant",
-                    "value": {"applyLimitPerUniqueValue": True},
-                    "limit": 1,
-                }
-            ],
         },
         "pools": {"default_limit": 1, "granularity": "op"},
     }
@@ -74,7 +65,7 @@ def test_no_more_loads_of_a_connection_a_table_and_a_tenant_are_at_work_than_may
     shop: Project, dagster_home: Path
 ) -> None:
     gate = add_gated_tables(shop, ["a", "b", "c"], max_concurrent_loads=LIMIT)
-    shop.settings["tenants"] = {"acme": {}}
+    shop.settings["tenants"] = {"acme": {"max_concurrent_runs": 1}}
     shop.tables["customers"]["tenant"] = "acme"
     pool = "connection-gated"
     with running_daemon(shop, dagster_home, settings=ROOMY) as daemon:
@@ -240,16 +231,21 @@ def test_a_limit_of_no_load_at_all_is_an_error(shop: Project) -> None:
         shop.open()
 
 
-def test_the_limits_of_tenants_are_limits_of_the_queue(dagster_home: Path) -> None:
-    class Coordinator(dg.QueuedRunCoordinator):
-        def get_run_queue_config(self) -> Any:
-            queue = super().get_run_queue_config()
-            return queue._replace(tag_concurrency_limits=tenant_limits({"acme": 3, "zeta": 1}))
+def test_the_limits_of_tenants_are_limits_of_the_queue(instance: dg.DagsterInstance) -> None:
+    assert store_limits(instance, "here", {"acme": 3, "zeta": 1})
+    assert not store_limits(instance, "here", {"acme": 3, "zeta": 1})
+    assert _queue(instance) == (2, {"acme": 3, "zeta": 1})
+    # Another code location of the instance has a tenant of the same name.
+    assert store_limits(instance, "there", {"acme": 2})
+    assert _queue(instance) == (2, {"acme": 2, "zeta": 1})
+    assert store_limits(instance, "here", {})
+    assert _queue(instance) == (2, {"acme": 2})
 
-    settings = yaml.safe_load((dagster_home / "dagster.yaml").read_text())["concurrency"]
-    queue = Coordinator().get_run_queue_config().with_concurrency_settings(settings)
-    assert queue.max_concurrent_runs == 2
-    assert queue.tag_concurrency_limits == [
-        {"key": "quality-platform/tenant", "value": "acme", "limit": 3},
-        {"key": "quality-platform/tenant", "value": "zeta", "limit": 1},
-    ]
+
+def _queue(instance: dg.DagsterInstance) -> tuple[int, dict[str, int]]:
+    """How many runs may be under way, of all and of each tenant."""
+    queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    limits = queue.tag_concurrency_limits
+    assert {limit["key"] for limit in limits} <= {"quality-platform/tenant"}
+    return queue.max_concurrent_runs, {limit["value"]: limit["limit"] for limit in limits}

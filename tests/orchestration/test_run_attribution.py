@@ -19,6 +19,7 @@ from quality_platform.orchestration.run_attribution import (
 )
 
 HEADER = "X-Forwarded-User"
+TENANT = "quality-platform/tenant"
 
 
 @pytest.fixture
@@ -84,3 +85,17 @@ def test_a_run_that_no_request_launches_names_its_cause(
     assert run is not None
     assert run.tags[LAUNCHED_BY] == launcher
     assert run.status is dg.DagsterRunStatus.QUEUED
+
+
+def test_a_run_of_one_tenants_assets_is_the_tenants(shop: Project, dagster_home: Path) -> None:
+    shop.settings["tenants"] = {"acme": {}}
+    shop.tables["customers"]["tenant"] = "acme"
+    with running_webserver(shop, dagster_home) as server:
+        runs = [
+            server.launch(["acme__shop/customers", "quarantine/customers"], {}),
+            server.launch(["acme__shop/customers", "shop/orders"], {}),
+            server.launch(["acme__shop/customers"], {}, {TENANT: "zeta"}),
+        ]
+    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
+        tags = [run.tags for id_ in runs if (run := instance.get_run_by_id(id_)) is not None]
+    assert [found.get(TENANT) for found in tags] == ["acme", None, "zeta"]

@@ -30,6 +30,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -244,7 +245,8 @@ def queued_run(
 
     from quality_platform.orchestration.build import build_definitions
 
-    definition = build_definitions(project.open()).resolve_job_def(job)
+    definitions = build_definitions(project.open())
+    definition = definitions.resolve_job_def(job)
     keys = {dg.AssetKey(asset.split("/")) for asset in assets}
     subset = definition.get_subset(asset_selection=keys) if keys else definition
     origin = remote_origin().get_job_origin(job)
@@ -256,7 +258,9 @@ def queued_run(
         remote_job_origin=origin,
         job_code_origin=_code_origin(job),
     )
-    instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
+    # Of the webserver's workspace, the queue looks at the assets' tags.
+    workspace = SimpleNamespace(asset_graph=definitions.resolve_asset_graph())
+    instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=workspace))  # type: ignore[arg-type]
     return run.run_id
 
 

@@ -35,6 +35,8 @@ class JobTables:
     """Adds the tables of one job after the other to a draft."""
 
     draft: Draft
+    runs_per_tenant: Found | None = None
+    """How many runs of a tenant may be under way, where the runner file says it."""
     _by_job: dict[Path, list[str]] = field(default_factory=dict)
     _owners: dict[str, Found] = field(default_factory=dict)
     _doubles: dict[str, Found] = field(default_factory=dict)
@@ -111,6 +113,8 @@ class JobTables:
             raise refused(at.problem(message, action=f"rename one; {other}"))
         if known is at:
             self.draft.put(("tenants", job.tenant), {}, at)
+            limit = ("tenants", job.tenant, "max_concurrent_runs")
+            self.draft.copy(limit, self.runs_per_tenant)
         self.draft.put(("tables", table, "tenant"), job.tenant, at)
 
     def _lake_error(self, job: JobFiles) -> ConfigurationError | None:

@@ -105,12 +105,10 @@ class _Work:
         entries = [self._file(*base, "schedules", n) for n in range(count)]
         named = [entry.text("config") for entry in entries]
         project = Project.of(self.root.path, named, self.variables, self.secrets)
-        jobs = JobTables(self.draft)
+        jobs = JobTables(self.draft, self._file(*base).find("concurrency_per_tenant"))
         is_started = self._written(*self._top(), "mode") != "oneshot"
         for entry in entries:
             self._add(entry, project, jobs, is_started=is_started)
-        if limit := self._file(*base).find("concurrency_per_tenant"):
-            self.draft.hints.append(limit.problem("runs are not limited by tenant yet"))
 
     def nothing_to_do(self) -> Problem:
         """What is wrong where there is no schedule, and so no job."""

@@ -231,11 +231,11 @@ def test_a_variable_is_shown_by_its_name_in_messages(dativo: DativoProject):
     assert "many" not in str(error)
 
 
-def test_a_limit_that_is_not_kept_yet_is_told(dativo: DativoProject):
-    (hint,) = dativo.read().hints
+def test_the_limit_of_runs_of_a_tenant_is_that_of_each_tenant(dativo: DativoProject):
+    tenants = dativo.read().config.tenants
 
-    assert hint.message == "runs are not limited by tenant yet"
-    assert place(hint) == ("runner.yaml", 27)
+    assert {tenant.max_concurrent_runs for tenant in tenants.values()} == {1}
+    assert list(tenants) == ["oak"]
 
 
 def test_the_project_is_the_nearest_folder_that_has_the_jobs(dativo: DativoProject):
