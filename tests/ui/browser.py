@@ -118,6 +118,20 @@ class Page:
         if not found:
             raise AssertionError(f"nothing to click on called {text!r}")
 
+    def press(self, beginning: str) -> None:
+        """Clicks on the first button whose text begins so, once it can be clicked."""
+        button = (
+            "[...document.querySelectorAll('button')].find("
+            "b => !b.disabled && b.getAttribute('aria-disabled') !== 'true' && "
+            f"b.innerText.trim().startsWith({json.dumps(beginning)}))"
+        )
+        deadline = time.monotonic() + TEXT_SECONDS
+        while not self.evaluate(f"Boolean({button})"):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no button begins with {beginning!r}")
+            time.sleep(LOOK_SECONDS)
+        self.evaluate(f"{button}.click()")
+
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
