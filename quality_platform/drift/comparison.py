@@ -1,72 +1,63 @@
-"""Drift of a table's columns: measured, compared with a threshold, and shown."""
+"""Drift of a table's columns: measured, and compared with thresholds."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from quality_platform.documents.suggestions import did_you_mean
-from quality_platform.drift.distances import (
+from quality_platform.drift import noise
+from quality_platform.drift.bins import (
+    MISSING,
     Bins,
-    categorical_bins,
+    chi_square,
+    chi_square_p,
     cramers_v,
-    ks,
-    ks_noise_floor,
-    numeric_bins,
-    psi_noise_floor,
-    psi_of,
+    filled_bins,
+    jensen_shannon,
+    psi,
+)
+from quality_platform.drift.categories import (
+    category_bins,
+    category_profile,
+    counts_of,
+    only_in,
+)
+from quality_platform.drift.figures import (
+    CATEGORICAL_MEASURES,
+    NUMERIC_MEASURES,
+    ColumnDrift,
+    Contributor,
+    DriftThresholds,
+    Figure,
+    Measure,
+    VolumeDrift,
+    count_tests,
+)
+from quality_platform.drift.profiles import CategoryProfile, ColumnProfile, NumericProfile
+from quality_platform.drift.sample_distances import SamplePair
+from quality_platform.drift.samples import NumericSample
+from quality_platform.drift.staircases import Interval, ProfilePair
+from quality_platform.drift.values import (
+    Family,
+    Kind,
+    comparable_column,
+    family_of,
+    kind_of,
+    named_field,
+    numbers_of,
+    unit_of,
 )
 from quality_platform.errors import FeatureViewError
 
-Kind = Literal["numeric", "categorical"]
+Side: TypeAlias = NumericProfile | NumericSample | CategoryProfile
+NumericPair: TypeAlias = ProfilePair | SamplePair
 
-_SHOWN_BINS = 20
-_BAR_WIDTH = 24
-_LABEL_WIDTH = 32
-
-
-@dataclass(frozen=True)
-class DriftThresholds:
-    """Effect sizes above which a column has drifted.
-
-    `psi`: between 0.1, from which scorecard practice calls a shift slight, and 0.25, from which it
-    calls it major (Siddiqi 2006). `ks`: at 0.15 some value exists whose share of rows below it has
-    moved by 15 percentage points. Both are raised to the noise floor of the sample sizes.
-    """
-
-    psi: float = 0.2
-    ks: float = 0.15
-
-
-@dataclass(frozen=True)
-class ColumnDrift:
-    """How far one column has moved, and whether that is too far.
-
-    `ks` and its threshold are None for categorical columns, and where a sample has nothing but
-    missing values. Cramer's V is reported, it decides nothing. `contributors` holds each bin's
-    label, reference share and current share: numbers in their order, categories by what they add to
-    the PSI, the largest first. The labels of categories are values of the data.
-    """
-
-    column: str
-    kind: Kind
-    reference_rows: int
-    current_rows: int
-    psi: float
-    psi_threshold: float
-    ks: float | None
-    ks_threshold: float | None
-    reference_null_share: float
-    current_null_share: float
-    drifted: bool
-    contributors: tuple[tuple[str, float, float], ...]
-    cramers_v: float
+Found: TypeAlias = dict[Measure, tuple[Interval, float]]
+"""Each measure's value, and its noise floor."""
 
 
 def compare(
@@ -75,181 +66,249 @@ def compare(
     columns: Sequence[str],
     thresholds: DriftThresholds | None = None,
 ) -> tuple[ColumnDrift, ...]:
-    """The drift of each column, in the order of `columns`.
+    """The drift of each column, in the order of `columns`: all distances are exact.
 
-    A column has drifted when its PSI, or the Kolmogorov-Smirnov distance of its values, is above
-    its threshold: the configured effect size, or what chance alone gives samples of this size in
-    one of a hundred comparisons, whichever is greater.
+    Both sides are held in memory, a column after the other. A column has drifted when a measure is
+    above its threshold: the configured effect size, or what chance alone gives samples of this size
+    (see `DriftThresholds.false_alarms`), whichever is greater.
 
     Raises:
-        FeatureViewError: a side has no rows, or a column is unknown, of different types on the two
-            sides, or of a type that is neither number, text nor boolean.
+        FeatureViewError: a side has no rows, or a column is unknown, of different kinds on the two
+            sides, or of a type that cannot be compared.
     """
-    if not reference.num_rows or not current.num_rows:
+    _check_rows(reference.num_rows, current.num_rows)
+    chosen = thresholds or DriftThresholds()
+    families = {column: _family(column, reference, current) for column in columns}
+    tests = sum(len(chosen.deciding(kind_of(family))) for family in families.values())
+    return tuple(
+        compare_column(side_of(reference, column), side_of(current, column), chosen, tests)
+        for column in columns
+    )
+
+
+def compare_profiles(
+    reference: Mapping[str, ColumnProfile],
+    current: Mapping[str, ColumnProfile],
+    columns: Sequence[str],
+    thresholds: DriftThresholds | None = None,
+    by_column: Mapping[str, DriftThresholds] | None = None,
+) -> tuple[ColumnDrift, ...]:
+    """The drift of each column, in the order of `columns`, from profiles alone.
+
+    Args:
+        reference: profiles by column.
+        current: profiles that were made with `like=reference`.
+        columns: those to compare.
+        thresholds: of all columns.
+        by_column: thresholds of single columns, in place of those. How often chance alone may let
+            a column drift is what `thresholds` say.
+
+    Raises:
+        FeatureViewError: a side has no rows, or a column is of different kinds on the two sides.
+    """
+    chosen, own = thresholds or DriftThresholds(), by_column or {}
+    tests = count_tests((reference[column] for column in columns), chosen, own)
+    return tuple(
+        compare_column(reference[column], current[column], own.get(column, chosen), tests)
+        for column in columns
+    )
+
+
+def compare_column(
+    reference: Side, current: Side, thresholds: DriftThresholds, tests: int
+) -> ColumnDrift:
+    """The drift of one column, as one of so many tests (`count_tests`) of a whole comparison.
+
+    Raises:
+        FeatureViewError: a side has no rows, or the sides are of different kinds.
+    """
+    _check_rows(reference.rows, current.rows)
+    risk = thresholds.false_alarms / max(tests, 1)
+    if reference.family == current.family:
+        match reference, current:
+            case CategoryProfile(), CategoryProfile():
+                return _categorical(reference, current, thresholds, risk)
+            case NumericProfile(), NumericProfile():
+                return _numeric(ProfilePair(reference, current), thresholds, risk)
+            case NumericSample(), NumericSample():
+                return _numeric(SamplePair(reference, current), thresholds, risk)
+    raise _unlike(reference.column, reference.family, current.family)
+
+
+def side_of(table: pa.Table, column: str) -> Side:
+    """One side of the comparison of a column, to be held in memory.
+
+    Raises:
+        FeatureViewError: the column is unknown, or of a type that cannot be compared.
+    """
+    type_, family = comparable_column(table.schema, column)
+    values = table.column(column)
+    if kind_of(family) == "numeric":
+        numbers, nulls, nans = numbers_of(values)
+        return NumericSample(column, family, len(values), nulls, nans, numbers)
+    counts = counts_of(values)
+    counted = (len(values), len(values) - sum(counts.values()), counts)
+    return category_profile(column, str(type_), family, counted)
+
+
+def compare_volume(
+    reference_rows: int,
+    current_rows: int,
+    *,
+    reference_days: float = 1.0,
+    current_days: float = 1.0,
+    threshold: float | None = None,
+    risk: float = 0.01,
+) -> VolumeDrift:
+    """The change of the number of rows.
+
+    Args:
+        reference_rows: rows of the reference.
+        current_rows: rows that are judged.
+        reference_days: days that the reference covers; 1 for both where they cover as many.
+        current_days: days that are judged.
+        threshold: the greatest change that is none, see `VolumeDrift`; None decides nothing.
+        risk: how often chance alone may exceed the floor.
+    """
+    rows = reference_rows, current_rows
+    floor = float(np.expm1(noise.volume_floor(risk, *rows))) if all(rows) else 0.0
+    return VolumeDrift(*rows, reference_days, current_days, threshold, floor)
+
+
+def _numeric(sides: NumericPair, thresholds: DriftThresholds, risk: float) -> ColumnDrift:
+    reference, current = sides.reference, sides.current
+    bins = _numeric_bins(sides)
+    found = _of_bins(bins, risk)
+    found["missing_share"] = _missing(reference, current, risk)
+    if not (reference.present and current.present):
+        return _drift((reference, current), bins, found, thresholds)
+    area, deviation = sides.wasserstein(), sides.deviation
+    is_spread = deviation > 0
+    sizes = risk, reference.present, current.present
+    found["ks"] = sides.ks(), noise.ks_floor(*sizes)
+    found["wasserstein"] = (
+        area.divided(deviation if is_spread else 0.0),
+        noise.wasserstein_floor(*sizes, sides.spread / deviation) if is_spread else 0.0,
+    )
+    outside = _exactly(sides.outside() / current.present)
+    found["out_of_range_share"] = outside, noise.outside_floor(*sizes)
+    in_unit = area.divided(unit_of(reference.family)[0])
+    drift = _drift((reference, current), bins, found, thresholds)
+    return replace(drift, wasserstein=(in_unit.low, in_unit.high))
+
+
+def _categorical(
+    reference: CategoryProfile, current: CategoryProfile, thresholds: DriftThresholds, risk: float
+) -> ColumnDrift:
+    bins = category_bins(reference, current)
+    found = _of_bins(bins, risk)
+    found["missing_share"] = _missing(reference, current, risk)
+    new, vanished = only_in(current, reference), only_in(reference, current)
+    if new is None or vanished is None:
+        return _drift((reference, current), bins, found, thresholds)
+    found["new_share"] = (
+        _exactly(new.rows / current.rows),
+        noise.unseen_floor(risk, new.once, new.twice, reference.rows, current.rows),
+    )
+    found["vanished_share"] = (
+        _exactly(vanished.rows / reference.rows),
+        noise.unseen_floor(risk, vanished.once, vanished.twice, current.rows, reference.rows),
+    )
+    drift = _drift((reference, current), bins, found, thresholds)
+    return replace(drift, new=new.values, vanished=vanished.values)
+
+
+def _drift(
+    sides: tuple[Side, Side], bins: Bins, found: Found, thresholds: DriftThresholds
+) -> ColumnDrift:
+    reference, current = sides
+    measures = NUMERIC_MEASURES if reference.kind == "numeric" else CATEGORICAL_MEASURES
+    return ColumnDrift(
+        column=reference.column,
+        kind=reference.kind,
+        family=reference.family,
+        reference_rows=reference.rows,
+        current_rows=current.rows,
+        figures=tuple(
+            Figure(measure, value.low, value.high, thresholds.effect(measure), floor)
+            for measure in measures
+            if measure in found
+            for value, floor in [found[measure]]
+        ),
+        reference_null_share=reference.missing / reference.rows,
+        current_null_share=current.missing / current.rows,
+        contributors=_contributors(bins, reference.kind),
+        chi_square=chi_square(bins),
+        p_value=chi_square_p(bins),
+    )
+
+
+def _numeric_bins(sides: NumericPair) -> Bins:
+    labels = sides.cuts.labels(sides.reference.family)
+    before, after = sides.rows_between()
+    return filled_bins(
+        [*labels, MISSING],
+        [*(True for _ in labels), False],
+        np.append(before, sides.reference.missing),
+        np.append(after, sides.current.missing),
+    )
+
+
+def _of_bins(bins: Bins, risk: float) -> Found:
+    sizes = (risk, *bins.rows, len(bins))
+    return {
+        "psi": (_exactly(psi(bins)), noise.psi_floor(*sizes)),
+        "js": (_exactly(jensen_shannon(bins)), noise.jensen_shannon_floor(*sizes)),
+        "cramers_v": (_exactly(cramers_v(bins)), noise.cramers_v_floor(*sizes)),
+    }
+
+
+def _missing(reference: Side, current: Side, risk: float) -> tuple[Interval, float]:
+    apart = abs(reference.missing / reference.rows - current.missing / current.rows)
+    floor = noise.share_floor(
+        risk, reference.missing, reference.rows, current.missing, current.rows
+    )
+    return _exactly(apart), floor
+
+
+def _contributors(bins: Bins, kind: Kind) -> tuple[Contributor, ...]:
+    reference, current = bins.shares
+    added = bins.contributions
+    order = range(len(bins)) if kind == "numeric" else np.argsort(-added, kind="stable")
+    return tuple(
+        Contributor(
+            bins.labels[n], float(reference[n]), float(current[n]), float(added[n]), bins.of_data[n]
+        )
+        for n in order
+    )
+
+
+def _family(column: str, reference: pa.Table, current: pa.Table) -> Family:
+    types = [named_field(table.schema, column).type for table in (reference, current)]
+    families = {family_of(type_) for type_ in types}
+    if len(families) == 1 and (family := families.pop()) is not None:
+        return family
+    raise _unlike(column, *types)
+
+
+def _check_rows(reference: int, current: int) -> None:
+    if not reference or not current:
         raise FeatureViewError(
             "drift cannot be measured: one of the two periods has no rows",
-            received=f"{reference.num_rows} reference rows, {current.num_rows} current rows",
+            received=f"{reference} reference rows, {current} current rows",
             allowed="at least one row on each side",
             action="choose a reference period and a current period that the table covers",
         )
-    chosen = thresholds or DriftThresholds()
-    return tuple(_drift_of(column, reference, current, chosen) for column in columns)
 
 
-def as_markdown(drift: ColumnDrift) -> str:
-    """The measures as a table and both distributions as bars, in Markdown."""
-    rows = [f"| PSI | {drift.psi:.4f} | {drift.psi_threshold:.4f} |"]
-    if drift.ks is not None:
-        rows.append(f"| Kolmogorov-Smirnov | {drift.ks:.4f} | {drift.ks_threshold:.4f} |")
-    rows.append(f"| Cramer's V | {drift.cramers_v:.4f} | |")
-    verdict = "has drifted" if drift.drifted else "has not drifted"
-    return "\n".join(
-        [
-            f"**{drift.column}** ({drift.kind}) {verdict}.",
-            "",
-            "| measure | value | threshold |",
-            "| --- | --- | --- |",
-            *rows,
-            "",
-            "| | rows | missing |",
-            "| --- | --- | --- |",
-            f"| reference | {drift.reference_rows} | {drift.reference_null_share:.2%} |",
-            f"| current | {drift.current_rows} | {drift.current_null_share:.2%} |",
-            "",
-            "```text",
-            *_bars(drift.contributors),
-            "```",
-        ]
-    )
-
-
-def _drift_of(
-    column: str, reference: pa.Table, current: pa.Table, thresholds: DriftThresholds
-) -> ColumnDrift:
-    before, after = _column(reference, column), _column(current, column)
-    kind = _kind(column, before.type, after.type)
-    if kind == "numeric":
-        samples = _numbers(before), _numbers(after)
-        bins, distance = numeric_bins(*samples), _ks(*samples)
-        ks_threshold = _ks_threshold(distance, samples, thresholds)
-    else:
-        bins, distance, ks_threshold = categorical_bins(_counts(before), _counts(after)), None, None
-    value = psi_of(bins)
-    psi_floor = psi_noise_floor(len(before), len(after), len(bins))
-    psi_threshold = max(thresholds.psi, psi_floor)
-    return ColumnDrift(
-        column=column,
-        kind=kind,
-        reference_rows=len(before),
-        current_rows=len(after),
-        psi=value,
-        psi_threshold=psi_threshold,
-        ks=distance,
-        ks_threshold=ks_threshold,
-        reference_null_share=_missing_share(before),
-        current_null_share=_missing_share(after),
-        drifted=value > psi_threshold
-        or (distance is not None and ks_threshold is not None and distance > ks_threshold),
-        contributors=_contributors(bins, kind),
-        cramers_v=cramers_v(bins),
-    )
-
-
-def _column(table: pa.Table, name: str) -> pa.ChunkedArray[Any]:
-    if table.schema.names.count(name) != 1:
-        raise FeatureViewError(
-            f"drift cannot be measured: there is no column {name!r}",
-            field=name,
-            allowed=table.schema.names,
-            action=did_you_mean(name, table.schema.names),
-        )
-    return table.column(name)
-
-
-def _kind(column: str, before: pa.DataType, after: pa.DataType) -> Kind:
-    kinds = {_kind_of(before), _kind_of(after)}
-    if len(kinds) == 1 and (kind := kinds.pop()) is not None:
-        return kind
-    raise FeatureViewError(
+def _unlike(column: str, before: object, after: object) -> FeatureViewError:
+    return FeatureViewError(
         "drift cannot be measured on a column of this type",
         field=column,
         received=f"{before} in the reference, {after} in the current rows",
-        allowed="numbers, or texts and booleans, on both sides",
+        allowed="numbers, times, or texts and booleans, of the same kind on both sides",
     )
 
 
-def _kind_of(type_: pa.DataType) -> Kind | None:
-    if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
-        return "numeric"
-    if pa.types.is_dictionary(type_):
-        return "categorical" if _kind_of(type_.value_type) == "categorical" else None
-    is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_)
-    return "categorical" if is_text or pa.types.is_boolean(type_) else None
-
-
-def _numbers(column: pa.ChunkedArray[Any]) -> NDArray[np.generic]:
-    """The numbers, NaN for the missing; integers stay integers where none is missing."""
-    if pa.types.is_decimal(column.type) or column.null_count:
-        # Unsafe means that integers above 2**53 are rounded: their order is what counts here.
-        column = pc.cast(column, pa.float64(), safe=False)
-    return np.asarray(column.to_numpy())
-
-
-def _counts(column: pa.ChunkedArray[Any]) -> dict[Hashable, int]:
-    counted: Any = pc.value_counts(column)
-    return {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
-
-
-def _ks(before: NDArray[np.generic], after: NDArray[np.generic]) -> float | None:
-    return ks(before, after) if _present(before) and _present(after) else None
-
-
-def _ks_threshold(
-    distance: float | None,
-    samples: tuple[NDArray[np.generic], NDArray[np.generic]],
-    thresholds: DriftThresholds,
-) -> float | None:
-    if distance is None:
-        return None
-    return max(thresholds.ks, ks_noise_floor(_present(samples[0]), _present(samples[1])))
-
-
-def _present(values: NDArray[np.generic]) -> int:
-    return int(values.size - np.isnan(values).sum())
-
-
-def _missing_share(column: pa.ChunkedArray[Any]) -> float:
-    missing = pc.is_null(column, nan_is_null=True).to_numpy()
-    return float(missing.sum() / len(column))
-
-
-def _contributors(bins: Bins, kind: Kind) -> tuple[tuple[str, float, float], ...]:
-    reference, current = bins.shares
-    order = (
-        range(len(bins)) if kind == "numeric" else np.argsort(-bins.contributions, kind="stable")
-    )
-    return tuple((bins.labels[n], float(reference[n]), float(current[n])) for n in order)
-
-
-def _bars(contributors: Sequence[tuple[str, float, float]]) -> list[str]:
-    shown = contributors[:_SHOWN_BINS]
-    labels = [_printable(label) for label, _, _ in shown]
-    width = max(map(len, labels))
-    largest = max(max(before, after) for _, before, after in shown)
-    lines = []
-    for label, (_, before, after) in zip(labels, shown, strict=True):
-        lines.append(f"{label:<{width}}  reference {before:7.2%} {_bar(before, largest)}".rstrip())
-        lines.append(f"{'':<{width}}  current   {after:7.2%} {_bar(after, largest)}".rstrip())
-    if len(contributors) > len(shown):
-        lines.append(f"and {len(contributors) - len(shown)} more that add less")
-    return lines
-
-
-def _bar(share: float, largest: float) -> str:
-    return "█" * round(_BAR_WIDTH * share / largest)
-
-
-def _printable(label: str) -> str:
-    """The label on one line, without what would end the code block around it."""
-    flat = "".join(sign if sign.isprintable() else " " for sign in label).replace("`", "'")
-    return flat if len(flat) <= _LABEL_WIDTH else f"{flat[: _LABEL_WIDTH - 1]}…"
+def _exactly(value: float) -> Interval:
+    return Interval(value, value)

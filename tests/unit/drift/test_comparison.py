@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from quality_platform.drift.comparison import DriftThresholds, as_markdown, compare
+from quality_platform.drift.comparison import compare, compare_column, compare_volume, side_of
+from quality_platform.drift.figures import DriftThresholds, Figure
 from quality_platform.errors import FeatureViewError
 
 GENERATOR = np.random.default_rng(20260102)
@@ -31,9 +32,10 @@ def test_samples_of_500_rows_of_one_distribution_have_not_drifted() -> None:
 
 def test_samples_of_40_rows_of_one_distribution_are_judged_by_the_noise_floor() -> None:
     [drift] = compare(sample(40), sample(40), ["delay"])
-    assert drift.psi_threshold > DriftThresholds().psi
-    assert drift.ks_threshold is not None
-    assert drift.ks_threshold > DriftThresholds().ks
+    for figure in (drift.figure("psi"), drift.figure("ks")):
+        assert figure is not None
+        assert figure.effect is not None
+        assert figure.threshold == figure.floor > figure.effect
 
 
 def test_a_shift_of_one_standard_deviation_has_drifted() -> None:
@@ -60,7 +62,12 @@ def test_a_category_that_appears_has_drifted_and_is_listed_first() -> None:
     assert (drift.kind, drift.drifted, drift.ks, drift.ks_threshold) == (
         "categorical", True, None, None,
     )  # fmt: skip
-    assert drift.contributors[0] == ("(not in the reference)", 0.0, pytest.approx(1 / 3))
+    first = drift.contributors[0]
+    assert (first.label, first.reference, first.is_value) == ("(rare or new values)", 0.0, False)
+    assert first.current == pytest.approx(1 / 3)
+    assert (drift.new, drift.vanished) == (("EWR",), ())
+    shares = [drift.figure("new_share"), drift.figure("vanished_share")]
+    assert [figure.high for figure in shares if figure] == [pytest.approx(1 / 3), 0.0]
 
 
 @pytest.mark.parametrize(
@@ -112,40 +119,104 @@ def test_an_unknown_column_is_an_error_with_the_nearest_name() -> None:
     assert caught.value.problems[0].action == "did you mean 'delay'?"
 
 
-def test_a_column_that_is_no_number_text_or_boolean_is_an_error() -> None:
-    table = pa.table({"x": pa.array([0], pa.timestamp("us", "UTC"))})
+def test_a_column_that_cannot_be_compared_is_an_error() -> None:
+    table = pa.table({"x": [[0]]})
     with pytest.raises(FeatureViewError, match="of this type"):
         compare(table, table, ["x"])
 
 
-def test_a_column_of_two_types_is_an_error() -> None:
+@pytest.mark.parametrize("other", [["1"], [True], pa.array([0], pa.date32())])
+def test_a_column_of_two_kinds_is_an_error(other: object) -> None:
     with pytest.raises(FeatureViewError, match="of this type"):
-        compare(pa.table({"x": [1]}), pa.table({"x": ["1"]}), ["x"])
+        compare(pa.table({"x": [1]}), pa.table({"x": other}), ["x"])
+    sides = [side_of(pa.table({"x": values}), "x") for values in ([1], other)]
+    with pytest.raises(FeatureViewError, match="of this type"):
+        compare_column(sides[0], sides[1], DriftThresholds(), 1)
 
 
-def test_the_markdown_shows_measures_thresholds_and_both_distributions() -> None:
-    reference = pa.table({"x": ["a"] * 3 + ["b"]})
-    current = pa.table({"x": ["a", None]})
-    [drift] = compare(reference, current, ["x"])
-    text = as_markdown(drift)
-    assert "**x** (categorical) has not drifted." in text
-    assert f"| PSI | {drift.psi:.4f} | {drift.psi_threshold:.4f} |" in text
-    assert "Kolmogorov" not in text
-    assert "| current | 2 | 50.00% |" in text
-    assert f"a          reference  75.00% {'█' * 24}" in text
-    assert f"           current    50.00% {'█' * 16}" in text
+def test_times_are_compared_in_units_that_people_know() -> None:
+    days = pa.array([0, 10], pa.date32())
+    moments = pa.array([0, 10_000_000], pa.timestamp("us", "UTC"))
+    later = pa.array([0, 40], pa.timestamp("s", "UTC"))
+    [date] = compare(pa.table({"x": days}), pa.table({"x": days.slice(1)}), ["x"])
+    [moment] = compare(pa.table({"x": moments}), pa.table({"x": later}), ["x"])
+    assert (date.wasserstein, moment.wasserstein) == ((5.0, 5.0), (15.0, 15.0))
+    assert [bin_.label for bin_ in date.contributors] == ["(-inf, 1970-01-01)", "1970-01-01"][
+        1:
+    ] + [
+        "(1970-01-01, 1970-01-11)",
+        "1970-01-11",
+    ][1:]
+    assert moment.contributors[-1].label == "(1970-01-01T00:00:10, inf)"
 
 
-def test_a_hostile_label_stays_within_its_line_and_its_code_block() -> None:
-    table = pa.table({"x": ["```\n# title " + "long " * 20]})
-    [drift] = compare(table, table, ["x"])
-    inside = as_markdown(drift).split("```text\n")[1].removesuffix("\n```")
-    assert "`" not in inside
-    assert len(inside.splitlines()) == 2
+def test_dictionaries_are_categories_however_they_are_built() -> None:
+    twice = pa.chunked_array(
+        [
+            pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2]), ["a", "b", "a"]),
+            pa.DictionaryArray.from_arrays([0, 1], [None, "b"]),
+        ]
+    )
+    plain = pa.table({"x": ["a", "b", None, "a", None, "b"]})
+    [drift] = compare(pa.table({"x": twice}), plain, ["x"])
+    assert (drift.kind, drift.psi, drift.reference_null_share) == ("categorical", 0.0, 1 / 3)
 
 
-def test_many_categories_are_cut_with_a_word_about_the_rest() -> None:
-    table = pa.table({"x": [str(n) for n in range(50)]})
-    [drift] = compare(table, table, ["x"])
-    assert len(drift.contributors) == 50
-    assert "and 30 more that add less" in as_markdown(drift)
+def test_a_constant_that_moves_has_moved_infinitely_many_deviations() -> None:
+    before, after = pa.table({"x": [3.0] * 100}), pa.table({"x": [3.1] * 100})
+    [drift] = compare(before, after, ["x"], DriftThresholds(wasserstein=1.0))
+    figure = drift.figure("wasserstein")
+    assert figure is not None
+    assert (figure.high, figure.exceeds) == (float("inf"), True)
+    assert figure.as_json()["high"] is None
+    assert drift.wasserstein == pytest.approx((0.1, 0.1))
+    [same] = compare(before, before, ["x"])
+    assert [f.high for f in same.figures] == [0.0] * 7
+
+
+def test_every_measure_can_decide() -> None:
+    before = pa.table({"x": GENERATOR.normal(size=2000), "c": ["a", "b"] * 1000})
+    after = pa.table(
+        {
+            "x": pa.array(GENERATOR.normal(3, size=2000), mask=GENERATOR.random(2000) < 0.3),
+            "c": pa.array(["a", "z"] * 1000, mask=GENERATOR.random(2000) < 0.3),
+        }
+    )
+    none = {name: None for name in DriftThresholds.__dataclass_fields__ if name != "false_alarms"}
+    for name in none:
+        only = DriftThresholds(**{**none, name: 0.1})  # type: ignore[arg-type]
+        found = [f.measure for drift in compare(before, after, ["x", "c"], only)
+                 for f in drift.exceeding]  # fmt: skip
+        assert set(found) == {name}
+    assert not any(d.drifted for d in compare(before, after, ["x"], DriftThresholds(**none)))
+
+
+def test_a_straddling_interval_counts_as_drifted_and_is_not_certain() -> None:
+    def figure(low: float, high: float) -> tuple[bool, bool]:
+        found = Figure("ks", low, high, effect=0.15, floor=0.1)
+        return found.exceeds, found.is_certain
+
+    assert [figure(0.1, 0.14), figure(0.1, 0.2), figure(0.16, 0.2)] == [
+        (False, True), (True, False), (True, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "days", "change", "drifted"),
+    [
+        ((1000, 1000), (1, 1), 0.0, False),
+        ((1000, 2000), (1, 1), 1.0, True),
+        ((2000, 1000), (1, 1), 1.0, True),
+        ((1000, 2000), (1, 2), 0.0, False),
+        ((1000, 0), (1, 1), float("inf"), True),
+        ((0, 1000), (1, 1), float("inf"), True),
+        ((0, 0), (1, 1), 0.0, False),
+        ((2, 4), (1, 1), 1.0, False),
+    ],
+)
+def test_the_number_of_rows_is_compared_by_the_day(
+    rows: tuple[int, int], days: tuple[float, float], change: float, drifted: bool
+) -> None:
+    found = compare_volume(*rows, reference_days=days[0], current_days=days[1], threshold=0.5)
+    assert (found.change, found.drifted) == (change, drifted)
+    assert not compare_volume(*rows).drifted
