@@ -111,7 +111,7 @@ def compute(
     with duckdb_session(settings) as connection:
         try:
             for name in query.inputs:
-                _show(connection, name, inputs[name])
+                show(connection, name, inputs[name])
             shut(connection, [file for name in query.inputs for file in inputs[name].files])
             # Unlike execute(), sql() streams: nothing of the result is kept.
             relation = connection.sql(query.sql)
@@ -167,14 +167,15 @@ def _require_input(
         )
 
 
-def _show(connection: DuckDBPyConnection, name: str, rows: FeatureInput) -> None:
-    """Makes the input visible with exactly the table's own columns."""
+def show(connection: DuckDBPyConnection, name: str, rows: FeatureInput) -> None:
+    """Makes the input visible to this connection, with exactly the table's own columns."""
     if not rows.files:
         connection.register(name, rows.schema.empty_table())
         return
     columns = ", ".join(column_sql(column) for column in rows.schema)
     connection.execute(
-        f"CREATE VIEW {quote_identifier(name)} AS SELECT {columns} FROM {read_parquet(rows.files)}"
+        f"CREATE TEMP VIEW {quote_identifier(name)} AS "
+        f"SELECT {columns} FROM {read_parquet(rows.files)}"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -32,15 +32,18 @@ from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import LakeTables
 from quality_platform.flows.staging import Staging
 from quality_platform.lake.position import Position
-from quality_platform.lake.query import quote_identifier
 
-Batches = Callable[[str], Iterator[pa.RecordBatch]]
-"""The rows of the view for which a SQL condition is true, with the contract's types."""
+Batches = Callable[[Sequence[Window]], Iterator[pa.RecordBatch]]
+"""At least the rows of the view within some stretches of event time, and those without a time."""
 
 
 @dataclass(frozen=True)
 class PartitionedView:
-    """One run of a partitioned feature view; `asked` are the first and the last partition."""
+    """One run of a partitioned feature view.
+
+    `definition` tells its code and contract from others; `asked` are the first and the last
+    partition.
+    """
 
     platform: Platform
     view: FeatureTable
@@ -48,16 +51,17 @@ class PartitionedView:
     run_id: str
     progress: Progress
     batches: Batches
+    definition: str
     asked: tuple[str, str] | None = None
 
     def compute(self, loads: list[LoadOutcome]) -> None:
         """Computes what is due, or what is asked for; adds to `loads`.
 
-        Partitions are due that have ended and were not computed by the present SQL and contract.
+        Partitions are due that have ended and were not computed by the present code and contract.
 
         Raises:
             ConfigurationError: what is asked for is no partition of the view.
-            FeatureViewError: the SQL cannot be run, or has rows without an event timestamp.
+            FeatureViewError: the code cannot be run, or gives rows without an event timestamp.
         """
         done = {counts.key for load in loads for counts in load.partitions}
         for windows in self._wanted():
@@ -74,9 +78,7 @@ class PartitionedView:
         return in_loads(config, due_windows(config, self._computed(position), datetime.now(UTC)))
 
     def _computed(self, position: Position) -> Loaded:
-        text = f"{self.view.sql}\0{self.view.contract.version}"
-        definition = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return Loaded.of(partitions_of(self.view), position, definition)
+        return Loaded.of(partitions_of(self.view), position, self.definition[:16])
 
     def _load(self, windows: tuple[Window, ...]) -> LoadOutcome:
         self.progress("computing", label_of(windows))
@@ -119,16 +121,21 @@ class _Reader:
 
     def __call__(self, staging: Staging) -> None:
         column = column_of(self.view)
-        wanted = f"({column.condition(self.windows)}) OR {quote_identifier(column.name)} IS NULL"
-        for batch in self.batches(wanted):
+        for batch in self.batches([_joined(self.windows)]):
             if batch.column(column.name).null_count:
                 raise FeatureViewError(
                     f"there are rows without {column.name!r}, and no partition would have them",
                     location=self.view.sql_location,
-                    action="give them a time in the SQL, or leave them out",
+                    action="give them a time, or leave them out",
                 )
             for window in self.windows:
                 places = np.flatnonzero(~column.outside(batch, window))
                 if len(places):
                     rows = batch.take(pa.array(places, pa.int64()))
                     staging.add_rows(rows, part_name(window.key, self.view.sql_location.file))
+
+
+def _joined(windows: Sequence[Window]) -> Window:
+    """Windows that follow each other as one."""
+    first, last = windows[0], windows[-1]
+    return replace(first, key=label_of(windows), local_end=last.local_end, end=last.end)
