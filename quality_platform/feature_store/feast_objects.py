@@ -1,106 +1,116 @@
-"""Definitions as Feast's objects, and as Feast's configuration."""
+"""Definitions as Feast's objects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quality_platform.errors import MaterializationError
 from quality_platform.feature_store.definitions import (
     EntityDefinition,
+    FeatureServiceDefinition,
     FeatureViewDefinition,
-    StoreSettings,
+    OnDemandViewDefinition,
+    StoreDefinitions,
 )
+from quality_platform.feature_store.feast_types import KEY_TYPES, feast_type
+from quality_platform.feature_store.on_demand import chosen, on_demand_view
 
 if TYPE_CHECKING:
-    from feast import Entity, FeatureView
-    from feast.types import PrimitiveFeastType
+    from feast import Entity, FeatureService, FeatureView
 
-_ROOM = "quality_platform.feature_store"
-
-_TYPES = {
-    pa.bool_(): "Bool",
-    pa.int32(): "Int32",
-    pa.int64(): "Int64",
-    pa.float32(): "Float32",
-    pa.float64(): "Float64",
-    pa.string(): "String",
-    pa.large_string(): "String",
-    pa.binary(): "Bytes",
-    pa.large_binary(): "Bytes",
-}
-
-_KEY_TYPES = ("Int32", "Int64", "String")
+Definition = TypeVar(
+    "Definition", FeatureViewDefinition, OnDemandViewDefinition, FeatureServiceDefinition
+)
 
 
-def feast_objects(views: Sequence[FeatureViewDefinition]) -> list[Any]:
-    """The views and their entities, each once, as Feast's objects.
+@dataclass
+class FeastObjects:
+    """Feast's objects by kind and name, and what cannot be one, by its name."""
 
-    Raises:
-        MaterializationError: a type has no counterpart in Feast, a view lacks entities or features,
-            or two views mean different things by one entity.
-    """
-    entities: dict[str, EntityDefinition] = {}
+    entities: dict[str, Entity] = field(default_factory=dict)
+    views: dict[str, Any] = field(default_factory=dict)
+    on_demand: dict[str, Any] = field(default_factory=dict)
+    services: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, MaterializationError] = field(default_factory=dict)
+
+    @property
+    def all(self) -> list[Any]:
+        """Every object, each after those that it needs."""
+        kinds = (self.entities, self.views, self.on_demand, self.services)
+        return [found for kind in kinds for found in kind.values()]
+
+
+def feast_objects(definitions: StoreDefinitions) -> FeastObjects:
+    """All that is declared, each once, as Feast's objects. What cannot be one stops no other."""
+    found = FeastObjects()
+    entities = _entities(definitions.views, found)
+    views = [view for view in definitions.views if view.name not in found.errors]
+    _convert(views, lambda view: _feature_view(view, entities), found.views, found)
+    needed = {name for view in found.views.values() for name in view.entities}
+    found.entities = {name: entity for name, entity in entities.items() if name in needed}
+    _convert(
+        definitions.on_demand,
+        lambda view: on_demand_view(view, found.views),
+        found.on_demand,
+        found,
+    )
+    views_of_services = {**found.views, **found.on_demand}
+    _convert(
+        definitions.services,
+        lambda service: _feature_service(service, views_of_services),
+        found.services,
+        found,
+    )
+    return found
+
+
+def _convert(
+    definitions: Iterable[Definition],
+    convert: Callable[[Definition], Any],
+    into: dict[str, Any],
+    found: FeastObjects,
+) -> None:
+    for definition in definitions:
+        try:
+            into[definition.name] = convert(definition)
+        except MaterializationError as error:
+            found.errors[definition.name] = error
+
+
+def _entities(views: Sequence[FeatureViewDefinition], found: FeastObjects) -> dict[str, Entity]:
+    """The entities; those that cannot be, and views that disagree, are among the errors."""
+    meant: dict[str, EntityDefinition] = {}
+    entities = {}
     for view in views:
-        for entity in view.entities:
-            if entities.setdefault(entity.name, entity) != entity:
-                raise MaterializationError(
-                    f"two feature views define the entity {entity.name!r} differently",
-                    field=view.name,
-                    received=f"{entity.join_key} ({entity.type}), "
-                    f"{entities[entity.name].join_key} ({entities[entity.name].type})",
-                    action="give the entity one join key of one type",
-                )
-    known = {name: _entity(entity) for name, entity in entities.items()}
-    return [*known.values(), *(_feature_view(view, known) for view in views)]
+        try:
+            for definition in view.entities:
+                _require_same(view, definition, meant.setdefault(definition.name, definition))
+                entities[definition.name] = _entity(definition)
+        except MaterializationError as error:
+            found.errors[view.name] = error
+    return entities
 
 
-def feast_settings(settings: StoreSettings) -> dict[str, Any]:
-    """The store's configuration, as Feast reads it from `feature_store.yaml`."""
-    from sqlalchemy import URL
-
-    registry = URL.create("sqlite", database=str(settings.registry.absolute()))
-    return {
-        "project": settings.project,
-        "provider": "local",
-        "entity_key_serialization_version": 3,
-        # Rows of their own per object: views that are applied at the same time do not undo each
-        # other, as they would in Feast's registry file.
-        "registry": {
-            "registry_type": "sql",
-            "path": registry.render_as_string(),
-            "sqlalchemy_config_kwargs": {"connect_args": {"timeout": 60}},
-        },
-        "online_store": {"type": "sqlite", "path": str(settings.online_store.absolute())},
-        "offline_store": {
-            "type": f"{_ROOM}.iceberg_offline_store.IcebergOfflineStore",
-            "catalog": settings.lake.name,
-            "properties": dict(settings.lake.properties),
-            "refs": dict(settings.refs),
-        },
-        "batch_engine": {"type": f"{_ROOM}.materialization_engine.ArrowEngine"},
-        "materialization": {"pull_latest_features": True},
-    }
-
-
-def holds_no_secret(settings: StoreSettings) -> bool:
-    """Whether the catalog's properties are known to be free of credentials; fails closed."""
-    properties = settings.lake.properties
-    if not set(properties) <= {"type", "uri", "warehouse"}:
-        return False
-    addresses = [urlparse(properties.get(name, "")) for name in ("uri", "warehouse")]
-    return not any(url.password or url.query for url in addresses)
+def _require_same(
+    view: FeatureViewDefinition, entity: EntityDefinition, first: EntityDefinition
+) -> None:
+    if entity != first:
+        raise MaterializationError(
+            f"two feature views define the entity {entity.name!r} differently",
+            field=view.name,
+            received=f"{entity.join_key} ({entity.type}), {first.join_key} ({first.type})",
+            action="give the entity one join key of one type",
+        )
 
 
 def _entity(definition: EntityDefinition) -> Entity:
     from feast import Entity
 
-    type_ = _feast_type(definition.type, definition.join_key)
-    if str(type_) not in _KEY_TYPES:
+    type_ = feast_type(definition.type, definition.join_key)
+    if str(type_) not in KEY_TYPES:
         raise MaterializationError(
             "Feast cannot find entities by a key of this type",
             field=definition.join_key,
@@ -112,7 +122,7 @@ def _entity(definition: EntityDefinition) -> Entity:
     )
 
 
-def _feature_view(view: FeatureViewDefinition, entities: dict[str, Entity]) -> FeatureView:
+def _feature_view(view: FeatureViewDefinition, entities: Mapping[str, Entity]) -> FeatureView:
     from feast import FeatureView, Field
 
     from quality_platform.feature_store.iceberg_source import IcebergTableSource
@@ -121,14 +131,14 @@ def _feature_view(view: FeatureViewDefinition, entities: dict[str, Entity]) -> F
         raise MaterializationError(
             "a feature view needs at least one entity and one feature", field=view.name
         )
-    keys = [Field(name=e.join_key, dtype=_feast_type(e.type, e.join_key)) for e in view.entities]
+    keys = [Field(name=e.join_key, dtype=feast_type(e.type, e.join_key)) for e in view.entities]
     features = [
         Field(
-            name=field.name,
-            dtype=_feast_type(field.type, field.name),
-            description=(field.metadata or {}).get(b"doc", b"").decode(),
+            name=column.name,
+            dtype=feast_type(column.type, column.name),
+            description=(column.metadata or {}).get(b"doc", b"").decode(),
         )
-        for field in view.features
+        for column in view.features
     ]
     return FeatureView(
         name=view.name,
@@ -140,27 +150,20 @@ def _feature_view(view: FeatureViewDefinition, entities: dict[str, Entity]) -> F
             created_timestamp_column=view.created_timestamp or "",
         ),
         ttl=view.ttl or timedelta(0),
+        online=view.online,
         description=view.description,
         owner=view.owner,
         tags=dict(view.tags),
     )
 
 
-def _feast_type(type_: pa.DataType, column: str) -> PrimitiveFeastType:
-    import feast.types
+def _feature_service(service: FeatureServiceDefinition, views: Mapping[str, Any]) -> FeatureService:
+    from feast import FeatureService
 
-    name = _TYPES.get(type_)
-    if pa.types.is_timestamp(type_):
-        name = "UnixTimestamp"
-    elif pa.types.is_decimal(type_):
-        name = "Decimal"
-    if name is None:
-        raise MaterializationError(
-            "Feast has no type for the column",
-            field=column,
-            received=type_,
-            allowed="boolean, int32, int64, float, double, decimal, string, binary, timestamp",
-            action="cast the column in the view's SQL",
-        )
-    found: PrimitiveFeastType = getattr(feast.types, name)
-    return found
+    return FeatureService(
+        name=service.name,
+        features=[chosen(choice, views, service.name) for choice in service.features],
+        description=service.description,
+        owner=service.owner,
+        tags=dict(service.tags),
+    )

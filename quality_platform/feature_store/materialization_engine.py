@@ -15,7 +15,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 
 from quality_platform.errors import QualityPlatformError
 from quality_platform.feature_store.iceberg_offline_store import rows_of, snapshot_at
-from quality_platform.feature_store.online import write_latest
+from quality_platform.feature_store.online import Target, write_period
 
 
 class ArrowEngine(ComputeEngine):
@@ -38,7 +38,9 @@ class ArrowEngine(ComputeEngine):
         try:
             if view.online:
                 snapshot = snapshot_at(self.repo_config, rows_of(view))
-                write_latest(self.online_store, self.repo_config, view, snapshot, (start, end))
+                write_period(
+                    Target(self.online_store, self.repo_config, view), snapshot, start, end
+                )
         except QualityPlatformError as error:
             return LocalMaterializationJob(job, MaterializationJobStatus.ERROR, error)
         return LocalMaterializationJob(job, MaterializationJobStatus.SUCCEEDED)

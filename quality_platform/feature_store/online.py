@@ -1,115 +1,208 @@
 """Writing to the online store, straight from Arrow.
 
 Feast's own way goes through pandas: integers beside missing values become floats there, and numbers
-above 2**53 other numbers. Here every value arrives as it is in the lake.
+above 2**53 other numbers; and it makes several objects of every cell. Here every value arrives as
+it is in the lake.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from quality_platform.errors import MaterializationError
 from quality_platform.feature_store import point_in_time
-from quality_platform.feature_store.snapshots import FeatureRows, Snapshot
+from quality_platform.feature_store.online_rows import (
+    Materialized,
+    OnlineRows,
+    OnlineView,
+    OnlineWriter,
+)
+from quality_platform.feature_store.redis_writer import MOST_FEATURES, RedisWriter
+from quality_platform.feature_store.snapshots import Snapshot
+from quality_platform.feature_store.sqlite_writer import SqliteWriter
+from quality_platform.feature_store.stock_writer import StockWriter
+from quality_platform.feature_store.value_encoding import why_stock
+from quality_platform.lake.query import quote_identifier
 
 if TYPE_CHECKING:
     from feast import FeatureView
-    from feast.field import Field
     from feast.infra.online_stores.online_store import OnlineStore
-    from feast.protos.feast.types.Value_pb2 import Value
     from feast.repo_config import RepoConfig
 
-_BATCH_ROWS = 2_000
+_BATCH_ROWS = 10_000
 """Rows of one transaction: SQLite locks out other writers while it lasts."""
 
-_PROTO_FIELDS = {
-    "BOOL": "bool_val",
-    "INT32": "int32_val",
-    "INT64": "int64_val",
-    "FLOAT": "float_val",
-    "DOUBLE": "double_val",
-    "STRING": "string_val",
-    "BYTES": "bytes_val",
-    "DECIMAL": "decimal_val",
-    "UNIX_TIMESTAMP": "unix_timestamp_val",
-}
+_FORMAT = 1
+"""Changes when the same rows are written in another way: everything is materialized anew then."""
+
+_VECTORS = ("vector_enabled", "text_search_enabled", "enable_openai_compatible_store")
+"""Settings of Feast's SQLite store with which it keeps more beside each value."""
 
 
-def write_latest(
-    store: OnlineStore,
-    config: RepoConfig,
-    view: FeatureView,
+@dataclass(frozen=True)
+class Written:
+    """What a materialization did: `rows` entities were written or found to be newer in the store.
+
+    `extent` is `whole` for all entities of the snapshot, `changes` for those in data files that the
+    last materialization had not seen, and `period` for those of some event times. `notes` say why
+    something took the slow way.
+    """
+
+    rows: int
+    extent: Literal["whole", "changes", "period"]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A view in an online store that Feast has opened."""
+
+    store: OnlineStore
+    config: RepoConfig
+    view: FeatureView
+
+
+def write_snapshot(
+    target: Target,
     snapshot: Snapshot,
-    period: tuple[datetime, datetime],
-) -> int:
-    """Writes the newest row of each entity within the period; returns how many were written.
+    *,
+    is_current: Callable[[], None] = lambda: None,
+    anew: bool = False,
+) -> Written:
+    """Brings the store to the newest row of each entity in a snapshot.
 
-    Both ends of the period are included. The rows go in transactions of some thousand: after a
-    crash part of the entities are new, and the same call again completes them.
+    What has changed since the last materialization is told by data files: rows that were published
+    since are in files that its snapshot did not have. Where that snapshot has expired, the view's
+    definition has changed, or `anew` is asked for, all rows are read. Killed at any moment, the
+    same call again ends with the same store.
+
+    Args:
+        target: the view.
+        snapshot: its rows.
+        is_current: called once the view is claimed; raises where a newer snapshot is to be written
+            instead. Checked before, a newer one could come between.
+        anew: reads all rows in any case.
 
     Raises:
         MaterializationError: the rows cannot be read, or a value is not Feast's.
+        ConcurrentLoadError: another materialization of the view has begun.
     """
-    written = 0
-    for batch in point_in_time.latest(snapshot, *period, _BATCH_ROWS):
-        store.online_write_batch(config, view, _encoded(batch, view, snapshot.rows), None)
+    view = OnlineView.of(target.view, target.config)
+    definition = _definition(target.view, view, snapshot)
+    writer, notes = writer_of(target, view)
+    extent: Literal["whole", "changes"] = "whole"
+    with closing(writer):
+        last = writer.claim()
+        is_current()
+        if last is not None and last.definition == definition and not anew:
+            known = snapshot.lake.table(snapshot.rows.table).snapshot_by_id(last.snapshot_id)
+            if known is not None:
+                extent, snapshot = "changes", replace(snapshot, since=last.snapshot_id)
+        rows, slow = _write(writer, view, snapshot)
+        head = snapshot.snapshot_id
+        writer.finish(None if head is None else Materialized(head, definition))
+    return Written(rows, extent, (*notes, *slow))
+
+
+def write_period(target: Target, snapshot: Snapshot, first: datetime, last: datetime) -> Written:
+    """Writes the newest row of each entity among those of a period, both ends included.
+
+    An entity of which the store has a newer row keeps that one.
+
+    Raises:
+        MaterializationError: the rows cannot be read, or a value is not Feast's.
+        ConcurrentLoadError: another materialization of the view has begun.
+    """
+    view = OnlineView.of(target.view, target.config)
+    writer, notes = writer_of(target, view)
+    with closing(writer):
+        writer.claim()
+        rows, slow = _write(writer, view, snapshot, first, last)
+        writer.finish(None)
+    return Written(rows, "period", (*notes, *slow))
+
+
+def _write(
+    writer: OnlineWriter,
+    view: OnlineView,
+    snapshot: Snapshot,
+    first: datetime | None = None,
+    last: datetime | None = None,
+) -> tuple[int, list[str]]:
+    """Writes what there is; how many rows, and which features went the slow way."""
+    written, notes = 0, []
+    order = _key_order(view) if isinstance(writer, SqliteWriter) else ""
+    for batch in point_in_time.latest(snapshot, first, last, _BATCH_ROWS, order):
+        if not written:
+            notes = _slow_features(view, batch.schema)
+        if batch.num_rows:
+            writer.write(OnlineRows(view, batch))
         written += batch.num_rows
-    return written
+    return written, notes
 
 
-def _encoded(batch: pa.RecordBatch, view: FeatureView, origin: FeatureRows) -> list[Any]:
-    """Feast's rows: entity key, features by name, event time, created time."""
-    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-
-    keys = [column.name for column in view.entity_columns]
-    features = [feature.name for feature in view.features]
-    key_rows = zip(*(_values(batch, column) for column in view.entity_columns), strict=True)
-    rows = zip(*(_values(batch, feature) for feature in view.features), strict=True)
-    events = batch.column(origin.event_timestamp).to_pylist()
-    created: list[datetime | None] = [None] * batch.num_rows
-    if origin.created_timestamp is not None:
-        created = batch.column(origin.created_timestamp).to_pylist()
-    return [
-        (
-            EntityKey(join_keys=keys, entity_values=key),
-            dict(zip(features, row, strict=True)),
-            event,
-            known,
-        )
-        for key, row, event, known in zip(key_rows, rows, events, created, strict=True)
-    ]
+def writer_of(target: Target, view: OnlineView) -> tuple[OnlineWriter, list[str]]:
+    """The fastest writer for a store, and why there is no faster one."""
+    store, config = target.store, target.config
+    kind = f"{type(store).__module__}.{type(store).__name__}".rpartition("online_stores.")[2]
+    settings = config.online_store
+    if kind == "sqlite.SqliteOnlineStore" and not any(getattr(settings, n) for n in _VECTORS):
+        path = Path(settings.path)
+        base = config.repo_path if config.repo_path and not path.is_absolute() else Path()
+        return SqliteWriter(base / path, view), []
+    fits = kind == "redis.RedisOnlineStore" and len(view.features) <= MOST_FEATURES
+    if fits and settings.redis_type != "redis_cluster":
+        client = store._get_client(settings)  # type: ignore[attr-defined]
+        return RedisWriter(client, view, settings.key_ttl_seconds or 0), []
+    why = f"written by Feast's own code, without a memory of earlier runs: {kind} as configured"
+    return StockWriter(store, config, target.view), [why]
 
 
-def _values(batch: pa.RecordBatch, field: Field) -> list[Value]:
-    from feast.protos.feast.types.Value_pb2 import Value
-
-    kind = field.dtype.to_value_type().name
-    if kind not in _PROTO_FIELDS:
-        raise MaterializationError(
-            "the online store is not written with values of this type",
-            field=field.name,
-            received=kind,
-            allowed=", ".join(_PROTO_FIELDS),
-        )
-    values = batch.column(field.name).to_pylist()
-    if kind == "UNIX_TIMESTAMP":
-        values = [value and _seconds(value, field.name) for value in values]
-    elif kind == "DECIMAL":
-        values = [None if value is None else str(value) for value in values]
-    proto = _PROTO_FIELDS[kind]
-    return [Value() if value is None else Value(**{proto: value}) for value in values]
+def _slow_features(view: OnlineView, schema: pa.Schema) -> list[str]:
+    slow = (
+        (name, why_stock(schema.field(name).type, kind)) for name, kind in view.features.items()
+    )
+    return [f"{name} is encoded by Feast's own code: {why}" for name, why in slow if why]
 
 
-def _seconds(moment: datetime, column: str) -> int:
-    if moment.microsecond:
-        raise MaterializationError(
-            "Feast keeps timestamps in whole seconds",
-            field=column,
-            received=moment.isoformat(),
-            action="round it in the view's SQL: date_trunc('second', ...)",
-        )
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return int(utc.timestamp())
+def _key_order(view: OnlineView) -> str:
+    """SQL that sorts rows as their encoded keys: a tree that grows at its end is written fastest.
+
+    Numbers are encoded lowest byte first, text begins with its length.
+    """
+    order: list[str] = []
+    for name in sorted(view.keys):
+        column, kind = quote_identifier(name), view.keys[name]
+        if kind in ("INT32", "INT64"):
+            shifts = range(0, 32 if kind == "INT32" else 64, 8)
+            order += [f"({column} >> {shift}) & 255" for shift in shifts]
+        else:
+            order += [f"strlen({column})" if kind == "STRING" else "0", column]
+    return ", ".join(order)
+
+
+def _definition(registered: FeatureView, view: OnlineView, snapshot: Snapshot) -> str:
+    """What tells whether rows that were materialized before would be written in the same way.
+
+    Feast's time of the view's registration is part of it: with a view that is taken away, its rows
+    go from the store.
+    """
+    rows = snapshot.rows
+    parts: dict[str, Any] = {
+        "format": _FORMAT,
+        "table": rows.table,
+        "columns": [(name, rows.source(name)) for name in rows.columns],
+        "keys": sorted(view.keys.items()),
+        "features": sorted(view.features.items()),
+        "times": rows.timestamps,
+        "registered": str(registered.created_timestamp),
+    }
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -4,6 +4,10 @@ A value is right for a moment when it is the newest that was known by then: even
 moment (inclusive), and at least the moment minus the TTL (inclusive). Rows of one entity and event
 time are decided by the created timestamp, the later wins; where that does not decide, reading is an
 error instead of a guess.
+
+First it is found which rows are wanted, by their keys and times only; then their values are read.
+The join that searches stays narrow, however many features there are, and a row that is not the only
+one of its entity and time shows by being found twice.
 """
 
 from __future__ import annotations
@@ -12,17 +16,33 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from quality_platform.errors import MaterializationError
-from quality_platform.feature_store.snapshots import ROWS, FeatureRows, Snapshot, session
-from quality_platform.lake.query import quote_identifier, quote_literal
+from quality_platform.feature_store.entity_columns import (
+    bounds_of,
+    keys_of_column,
+    moment_at,
+    moments_of_column,
+)
+from quality_platform.feature_store.snapshots import (
+    ALWAYS,
+    ROWS,
+    FeatureRows,
+    Period,
+    Snapshot,
+    session,
+)
+from quality_platform.lake.query import quote_identifier
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _ENTITIES = "entity_rows"
+_FOUND = "found_rows"
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def as_of(
@@ -32,6 +52,7 @@ def as_of(
     keys: Mapping[str, str],
     moment: str,
     ttl: timedelta | None = None,
+    created_by_then: bool = False,
 ) -> pa.Table:
     """The features of each entity row at its moment; NULL where nothing is known.
 
@@ -41,25 +62,33 @@ def as_of(
         keys: the entity table's column for each of the join keys.
         moment: the entity table's column of timestamps; without a time zone they are UTC.
         ttl: how old a value may be; None for any age.
+        created_by_then: leaves out values that were created after the moment, or nobody knows when;
+            means nothing where the rows have no created timestamp.
 
     Returns:
         The feature columns only, with as many rows as `entities`.
 
     Raises:
         MaterializationError: a column of the entity table is missing or of the wrong type, or the
-            feature rows do not tell which value is the newest.
+            feature rows do not tell which value is the newest. Rows that are equal in all columns
+            are one row.
     """
     rows = snapshot.rows
-    with session(snapshot) as connection:
-        _require_no_ties(connection, rows)
+    moments = moments_of_column(entities, moment)
+    with session(snapshot, _period(moments, ttl)) as connection:
         types = connection.sql(f"SELECT * FROM {ROWS} LIMIT 0").to_arrow_table().schema
-        wanted: dict[str, Any] = {"position": pa.array(range(entities.num_rows), pa.int64())}
-        wanted["moment"] = _instants(_column(entities, moment), moment)
+        wanted: dict[str, Any] = {"position": np.arange(entities.num_rows), "moment": moments}
         for number, key in enumerate(rows.join_keys):
-            column = _column(entities, keys[key])
-            wanted[f"key{number}"] = _as_key(column, types.field(key).type, keys[key])
+            wanted[f"key{number}"] = keys_of_column(entities, keys[key], types.field(key).type)
         connection.register(_ENTITIES, pa.table(wanted))
-        return cast("pa.Table", connection.sql(_as_of_sql(rows, ttl)).to_arrow_table())
+        search = _searched_sql if created_by_then and rows.created_timestamp else _as_of_sql
+        connection.execute(f"CREATE TABLE {_FOUND} AS {search(rows, ttl)}")
+        # Telling equal rows apart takes long, and nearly always there are none.
+        for relation in (ROWS, _distinct_sql(rows)):
+            found = connection.sql(_values_sql(rows, relation)).to_arrow_table()
+            if found.num_rows == entities.num_rows:
+                return cast("pa.Table", found)
+        raise _tied(connection, rows)
 
 
 def latest(
@@ -67,35 +96,71 @@ def latest(
     start: datetime | None = None,
     end: datetime | None = None,
     batch_rows: int = 10_000,
+    order: str = "",
 ) -> Iterator[pa.RecordBatch]:
     """The newest row of each entity, with event times from `start` to `end`, both inclusive.
 
-    At least one batch, so that the columns are known; an empty one where there are no rows.
+    At least one batch, so that the columns are known; an empty one where there are no rows. Bounds
+    without a time zone are UTC. `order` is SQL to sort the rows by; in any order where left out.
+    Rows that are equal in all columns are one row.
 
     Raises:
         MaterializationError: a row has no entity or no event time, or it cannot be told which row
             of an entity is the newest.
     """
-    rows = snapshot.rows
-    keys = ", ".join(map(quote_identifier, rows.join_keys))
-    newest = ", ".join(f"{quote_identifier(name)} DESC NULLS LAST" for name in rows.timestamps)
+    rows, period = snapshot.rows, _utc_period(start, end)
     with session(snapshot) as connection:
         _require_complete(connection, rows)
-        _require_no_ties(connection, rows)
-        reader = connection.sql(
-            f"{_selection(rows, start, end)} QUALIFY row_number() OVER "
-            f"(PARTITION BY {keys} ORDER BY {newest}) = 1"
-        ).to_arrow_reader(batch_rows)
+        connection.execute(f"CREATE TABLE {_FOUND} AS {_newest_sql(rows, period)}")
+        wanted = _one_for_each(connection, rows)
+        if order:
+            wanted = f"SELECT * FROM ({wanted}) ORDER BY {order}"
+        reader = connection.sql(wanted).to_arrow_reader(batch_rows)
         yield next(reader, None) or pa.RecordBatch.from_pylist([], schema=reader.schema)
         yield from reader
+
+
+def _one_for_each(connection: DuckDBPyConnection, rows: FeatureRows) -> str:
+    """SQL of the rows that were found, one for each entity; equal ones are one row."""
+    columns = ", ".join(f"r.{quote_identifier(name)}" for name in rows.columns)
+    newest = f"{columns} FROM {ROWS} AS r JOIN {_FOUND} AS f ON {_is_found(rows)}"
+    # Telling equal rows apart takes long, and nearly always there are none.
+    for wanted in (f"SELECT {newest}", f"SELECT DISTINCT {newest}"):
+        counts = f"SELECT (SELECT count(*) FROM ({wanted})), (SELECT count(*) FROM {_FOUND})"
+        [(found, entities)] = connection.sql(counts).fetchall()
+        if found == entities:
+            return wanted
+    raise _tied(connection, rows)
 
 
 def between(
     snapshot: Snapshot, start: datetime | None = None, end: datetime | None = None
 ) -> pa.Table:
-    """All rows with event times from `start` to `end`, both inclusive."""
-    with session(snapshot) as connection:
-        selection = connection.sql(_selection(snapshot.rows, start, end))
+    """All rows with event times from `start` to `end`, both inclusive.
+
+    Bounds without a time zone are UTC. Without any bound, rows without an event time are among
+    them.
+    """
+    with session(snapshot, _utc_period(start, end)) as connection:
+        return cast("pa.Table", connection.sql(f"SELECT * FROM {ROWS}").to_arrow_table())
+
+
+def entity_moments(snapshot: Snapshot, period: Period, name: str) -> pa.Table:
+    """The entities of a period, with each of the event times that they have rows of.
+
+    Returns:
+        The join keys and the event time (in UTC) as the column `name`: each combination once, by
+        time, then by the keys. Rows without an entity are not among them.
+    """
+    rows = snapshot.rows
+    keys = list(map(quote_identifier, rows.join_keys))
+    moment, event = quote_identifier(name), quote_identifier(rows.event_timestamp)
+    known = " AND ".join(f"{key} IS NOT NULL" for key in (*keys, event))
+    with session(snapshot, period) as connection:
+        selection = connection.sql(
+            f"SELECT DISTINCT {', '.join([*keys, f'{event}::TIMESTAMPTZ AS {moment}'])} "
+            f"FROM {ROWS} WHERE {known} ORDER BY {', '.join([moment, *keys])}"
+        )
         return cast("pa.Table", selection.to_arrow_table())
 
 
@@ -112,61 +177,147 @@ def event_time_bounds(snapshot: Snapshot) -> tuple[datetime, datetime] | None:
 
 
 def _as_of_sql(rows: FeatureRows, ttl: timedelta | None) -> str:
-    keys = list(map(quote_identifier, rows.join_keys))
-    event = quote_identifier(rows.event_timestamp)
-    known = [f"{key} AS key{n}" for n, key in enumerate(keys)]
-    known += [f"{quote_identifier(name)} AS value{n}" for n, name in enumerate(rows.features)]
-    newest = ""
+    """For each entity row: the event and created time of its feature row, NULL for none."""
+    event = f"{quote_identifier(rows.event_timestamp)}::TIMESTAMPTZ AS event"
+    known = [f"{quote_identifier(key)} AS key{n}" for n, key in enumerate(rows.join_keys)]
+    wanted = _of_wanted_entities(rows)
+    narrow = f"SELECT {', '.join([*known, event])} FROM {ROWS} AS r {wanted}"
+    created = "NULL"
     if rows.created_timestamp is not None:
-        created = quote_identifier(rows.created_timestamp)
-        newest = (
-            f"QUALIFY row_number() OVER (PARTITION BY {', '.join([*keys, event])} "
-            f"ORDER BY {created} DESC NULLS LAST) = 1"
-        )
-    valid = "true"
-    if ttl:
-        microseconds = ttl // timedelta(microseconds=1)
-        valid = f"k.event >= e.moment - to_microseconds({microseconds})"
-    values = ", ".join(
-        f"CASE WHEN {valid} THEN k.value{n} END AS {quote_identifier(name)}"
-        for n, name in enumerate(rows.features)
-    )
-    matches = " AND ".join(f"e.key{n} = k.key{n}" for n in range(len(keys)))
+        created = "k.created"
+        last = f"max({quote_identifier(rows.created_timestamp)}) AS created"
+        narrow = f"SELECT {', '.join([*known, event, last])} FROM {ROWS} AS r {wanted} GROUP BY ALL"
+    valid = _is_young("k.event", ttl) if ttl else "true"
     return (
-        f"SELECT {values} FROM {_ENTITIES} AS e ASOF LEFT JOIN "
-        f"(SELECT {event}::TIMESTAMPTZ AS event, {', '.join(known)} FROM {ROWS} {newest}) AS k "
-        f"ON {matches} AND e.moment >= k.event ORDER BY e.position"
+        f"SELECT e.*, CASE WHEN {valid} THEN k.event END AS event, {created} AS created "
+        f"FROM {_ENTITIES} AS e ASOF LEFT JOIN ({narrow}) AS k "
+        f"ON {_same_keys(rows, 'e', 'k')} AND e.moment >= k.event"
     )
 
 
-def _selection(rows: FeatureRows, start: datetime | None, end: datetime | None) -> str:
+def _of_wanted_entities(rows: FeatureRows) -> str:
+    """Leaves out rows of entities that are not asked for, before they are sorted."""
+    if not rows.join_keys:
+        return ""
+    same = " AND ".join(
+        f"r.{quote_identifier(key)} = w.key{n}" for n, key in enumerate(rows.join_keys)
+    )
+    return f"SEMI JOIN {_ENTITIES} AS w ON {same}"
+
+
+def _searched_sql(rows: FeatureRows, ttl: timedelta | None) -> str:
+    """As `_as_of_sql`, where a feature row must have been created by the moment too.
+
+    ASOF joins compare one time only: all rows of the entity are tried, and none of them is kept.
+    """
+    event, created = (f"r.{quote_identifier(name)}" for name in rows.timestamps)
+    keys = " AND ".join(
+        f"e.key{n} = r.{quote_identifier(key)}" for n, key in enumerate(rows.join_keys)
+    )
+    valid = _is_young(f"{event}::TIMESTAMPTZ", ttl) if ttl else "true"
+    return (
+        f"SELECT e.*, n.newest.event AS event, n.newest.created AS created "
+        f"FROM {_ENTITIES} AS e LEFT JOIN (SELECT e.position, "
+        f"max({{'event': {event}::TIMESTAMPTZ, 'created': {created}}}) AS newest "
+        f"FROM {_ENTITIES} AS e JOIN {ROWS} AS r ON {keys or 'true'} "
+        f"AND {event}::TIMESTAMPTZ <= e.moment AND {created}::TIMESTAMPTZ <= e.moment AND {valid} "
+        f"GROUP BY e.position) AS n ON e.position = n.position"
+    )
+
+
+def _distinct_sql(rows: FeatureRows) -> str:
+    """The rows that were found, those once that are equal."""
+    columns = ", ".join(f"r.{quote_identifier(name)}" for name in rows.columns)
+    found = f"SEMI JOIN {_FOUND} AS f ON {_is_found(rows)}"
+    return f"(SELECT DISTINCT {columns} FROM {ROWS} AS r {found})"
+
+
+def _values_sql(rows: FeatureRows, relation: str) -> str:
+    """The features of the rows that were found, in the order of the entity rows."""
+    values = ", ".join(
+        f"r.{quote_identifier(name)} AS {quote_identifier(name)}" for name in rows.features
+    )
+    return (
+        f"SELECT {values} FROM {_FOUND} AS f LEFT JOIN {relation} AS r ON {_is_found(rows)} "
+        "ORDER BY f.position"
+    )
+
+
+def _newest_sql(rows: FeatureRows, period: Period) -> str:
+    """The newest event and created time of each entity."""
+    keys = [f"{quote_identifier(key)} AS key{n}" for n, key in enumerate(rows.join_keys)]
     event = f"{quote_identifier(rows.event_timestamp)}::TIMESTAMPTZ"
+    newest = [f"max({event}) AS event", "NULL AS created"]
+    if rows.created_timestamp is not None:
+        # Within a struct NULL would be the largest of all.
+        created = f"coalesce({quote_identifier(rows.created_timestamp)}, '-infinity')"
+        pair = f"max({{'event': {event}, 'created': {created}}})"
+        newest = [
+            f"{pair}.event AS event",
+            f"nullif({pair}.created, '-infinity') AS created",
+        ]
+    names = ", ".join(f"key{n}" for n in range(len(keys)))
     bounds = [
-        f"{event} {sign} {quote_literal(_utc(bound).isoformat())}::TIMESTAMPTZ"
-        for sign, bound in ((">=", start), ("<=", end))
+        f"{event} {sign} '{bound.isoformat()}'::TIMESTAMPTZ"
+        for sign, bound in ((">=", period.first), ("<=", period.last))
         if bound is not None
     ]
-    return f"SELECT * FROM {ROWS} WHERE {' AND '.join(bounds) or 'true'}"
+    return (
+        f"SELECT {', '.join([*keys, *newest])} FROM {ROWS} WHERE {' AND '.join(bounds) or 'true'} "
+        f"{f'GROUP BY {names}' if names else ''} HAVING count(*) > 0"
+    )
+
+
+def _is_found(rows: FeatureRows) -> str:
+    """Whether a row `r` is one of those that were found, `f`."""
+    same = [f"r.{quote_identifier(key)} = f.key{n}" for n, key in enumerate(rows.join_keys)]
+    same.append(f"r.{quote_identifier(rows.event_timestamp)}::TIMESTAMPTZ = f.event")
+    if rows.created_timestamp is not None:
+        same.append(f"r.{quote_identifier(rows.created_timestamp)} IS NOT DISTINCT FROM f.created")
+    return " AND ".join(same)
+
+
+def _same_keys(rows: FeatureRows, one: str, other: str) -> str:
+    numbers = range(len(rows.join_keys))
+    return " AND ".join(f"{one}.key{n} = {other}.key{n}" for n in numbers) or "true"
+
+
+def _is_young(event: str, ttl: timedelta) -> str:
+    """Whether an event is no older at the moment than the TTL; timestamps would overflow."""
+    age = f"epoch_us(e.moment)::HUGEINT - epoch_us({event})::HUGEINT"
+    return f"{age} <= {ttl // _MICROSECOND}"
+
+
+def _utc_period(start: datetime | None, end: datetime | None) -> Period:
+    return Period(start and _utc(start), end and _utc(end))
 
 
 def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _require_no_ties(connection: DuckDBPyConnection, rows: FeatureRows) -> None:
-    columns = ", ".join(map(quote_identifier, rows.identity))
-    known = " AND ".join(f"{quote_identifier(key)} IS NOT NULL" for key in rows.join_keys)
+def _period(moments: pa.ChunkedArray[Any], ttl: timedelta | None) -> Period:
+    """The event times among which the values for these moments are."""
+    bounds = bounds_of(moments)
+    if bounds is None:
+        return ALWAYS
+    oldest = bounds[0] - ttl // _MICROSECOND if ttl else None
+    return Period(None if oldest is None else moment_at(oldest), moment_at(bounds[1]))
+
+
+def _tied(connection: DuckDBPyConnection, rows: FeatureRows) -> MaterializationError:
+    """The error of rows that were found, but are not the only ones of their entity and time."""
+    columns = ", ".join(f"r.{quote_identifier(name)}" for name in rows.identity)
     [(ties,)] = connection.sql(
-        f"SELECT count(*) FROM (SELECT 1 FROM {ROWS} WHERE {known} "
+        f"SELECT count(*) FROM (SELECT 1 FROM {_distinct_sql(rows)} AS r "
         f"GROUP BY {columns} HAVING count(*) > 1)"
     ).fetchall()
-    if ties:
-        raise MaterializationError(
-            "several rows have the same entity and the same time: the newest cannot be told",
-            field=rows.table,
-            received=f"{ties} cases of equal ({', '.join(rows.identity)})",
-            action="make these columns unique in the view's SQL, or give it a created timestamp",
-        )
+    return MaterializationError(
+        "several rows have the same entity and the same time: the newest cannot be told",
+        field=rows.table,
+        received=f"{ties} cases of equal ({', '.join(rows.identity)})",
+        action="make these columns unique in the view's SQL, or give it a created timestamp",
+    )
 
 
 def _require_complete(connection: DuckDBPyConnection, rows: FeatureRows) -> None:
@@ -180,52 +331,3 @@ def _require_complete(connection: DuckDBPyConnection, rows: FeatureRows) -> None
             received=f"{count} rows with NULL in one of {', '.join(names)}",
             action="leave them out in the view's SQL, and make the columns required",
         )
-
-
-def _column(entities: pa.Table, name: str) -> pa.ChunkedArray[Any]:
-    if entities.schema.names.count(name) != 1:
-        raise MaterializationError(
-            f"the entity rows need one column {name!r}",
-            field=name,
-            received=", ".join(entities.schema.names),
-        )
-    return entities.column(name)
-
-
-def _instants(column: pa.ChunkedArray[Any], name: str) -> pa.ChunkedArray[Any]:
-    if not pa.types.is_timestamp(column.type):
-        raise MaterializationError(
-            "the moments of the entity rows must be timestamps",
-            field=name,
-            received=column.type,
-            allowed="timestamps; without a time zone they are taken as UTC",
-        )
-    # Feature times have microseconds, so rounding down changes no comparison with them.
-    local: Any = column.cast(pa.timestamp(column.type.unit))
-    rounded: pa.ChunkedArray[Any] = pc.floor_temporal(local, unit="microsecond")
-    return rounded.cast(pa.timestamp("us", "UTC"))
-
-
-def _as_key(column: pa.ChunkedArray[Any], wanted: pa.DataType, name: str) -> pa.ChunkedArray[Any]:
-    """The entity column as values that compare exactly with the key's.
-
-    Pandas turns integers beside missing values into floats: they come back as integers here.
-    """
-    actual = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    is_number = pa.types.is_integer(actual) or pa.types.is_floating(actual)
-    if pa.types.is_null(actual):
-        return column.cast(wanted)
-    if is_number and pa.types.is_integer(wanted):
-        return column.cast(pa.int64())
-    if _is_text(actual) and _is_text(wanted):
-        return column.cast(pa.string())
-    raise MaterializationError(
-        "a key of the entity rows is not of the type of the features' key",
-        field=name,
-        received=column.type,
-        allowed=wanted,
-    )
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    return pa.types.is_string(type_) or pa.types.is_large_string(type_)

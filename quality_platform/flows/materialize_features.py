@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
-import pyarrow as pa
-
-from quality_platform.errors import MaterializationError
-from quality_platform.feature_store.definitions import (
-    EntityDefinition,
-    FeatureViewDefinition,
-    StoreSettings,
-)
+from quality_platform.errors import ConcurrentLoadError, MaterializationError
+from quality_platform.feature_store.definitions import SqliteOnline
+from quality_platform.feature_store.sqlite_writer import last_snapshot
 from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.drift_test import drift_results
+from quality_platform.flows.feature_store_objects import (
+    is_registered,
+    register_for,
+    store_settings,
+)
 from quality_platform.flows.outcomes import MaterializationOutcome, Progress, silent
 from quality_platform.flows.platform import Platform
-from quality_platform.flows.recording import recorded
+from quality_platform.flows.recording import recorded, starting_over
 from quality_platform.history.records import latest_runs
 from quality_platform.lake.reading import published_snapshot
 
@@ -27,12 +26,16 @@ def materialize_feature_view(
 ) -> MaterializationOutcome:
     """Applies a view to Feast's registry and writes its latest values into the online store.
 
+    It starts over where another materialization of the view begins meanwhile, or the view is
+    published anew: what is written last is never an older snapshot.
+
     Raises:
         MaterializationError: the view has nothing published, or Feast failed.
+        ConcurrentLoadError: others were faster, time and again.
     """
     view = platform.feature_tables[name]
     with recorded(platform, f"online.{name}", run_id) as record:
-        return record(_materialize(platform, view, run_id, progress))
+        return record(starting_over(lambda: _materialize(platform, view, run_id, progress)))
 
 
 def _materialize(
@@ -45,18 +48,37 @@ def _materialize(
             location=view.location,
             action=f"run the feature view {view.name} first",
         )
-    if _is_materialized(platform, view.name, snapshot.snapshot_id):
-        return MaterializationOutcome(view.name, run_id, "nothing_new", 0, snapshot.snapshot_id)
+    head = snapshot.snapshot_id
+    if _is_materialized(platform, view.name, head):
+        if not is_registered(platform):
+            register_for(platform, view, progress)
+        return MaterializationOutcome(view.name, run_id, "nothing_new", 0, head)
     _require_no_drift(platform, view)
-    from quality_platform.feature_store.store import apply_views, materialize
+    from quality_platform.feature_store.store import materialize_snapshot
 
-    settings, definition = store_settings(platform), feature_view_definition(view)
-    progress("materializing", f"snapshot {snapshot.snapshot_id}")
-    apply_views(settings, [feature_view_definition(v) for v in platform.feature_tables.values()])
+    progress("materializing", f"snapshot {head}")
+    register_for(platform, view, progress)
     # Pinned to the snapshot that the record names: main may move meanwhile.
-    pinned = replace(settings, refs={view.identifier: str(snapshot.snapshot_id)})
-    rows = materialize(pinned, definition, None, None)
-    return MaterializationOutcome(view.name, run_id, "materialized", rows, snapshot.snapshot_id)
+    pinned = replace(store_settings(platform), refs={view.identifier: str(head)})
+    written = materialize_snapshot(
+        pinned, view.name, is_current=lambda: _require_head(platform, view, head)
+    )
+    for note in written.notes:
+        progress("materializing", note)
+    return MaterializationOutcome(
+        view.name, run_id, "materialized", written.rows, head, written.extent, written.notes
+    )
+
+
+def _require_head(platform: Platform, view: FeatureTable, snapshot_id: int) -> None:
+    """Checks that the view was not published anew before this materialization took it over."""
+    head = published_snapshot(platform.lake.find_table(view.identifier))
+    if head is None or head.snapshot_id != snapshot_id:
+        raise ConcurrentLoadError(
+            f"{view.identifier} was published anew before its materialization began",
+            field=view.name,
+            action="nothing: it starts over",
+        )
 
 
 def _require_no_drift(platform: Platform, view: FeatureTable) -> None:
@@ -67,43 +89,16 @@ def _require_no_drift(platform: Platform, view: FeatureTable) -> None:
             f"the drift test of {view.identifier} failed",
             location=view.location,
             field="drift",
-            received="; ".join(f"{r.spec.columns[0]}: {r.message}" for r in drifted),
+            received="; ".join(f"{r.spec.name}: {r.message}" for r in drifted),
             action="correct the data, move the reference period, or set drift.severity: warning",
         )
 
 
 def _is_materialized(platform: Platform, name: str, snapshot_id: int) -> bool:
+    """Whether it can be told at once; a server is asked in any case, and may have lost the rows."""
+    settings = store_settings(platform)
+    if not isinstance(settings.online_store, SqliteOnline):
+        return False
     run = latest_runs(platform.lake, platform.engine).get(f"online.{name}")
     done = run is not None and run["state"] == "materialized" and run["snapshot_id"] == snapshot_id
-    return done and store_settings(platform).online_store.exists()
-
-
-def store_settings(platform: Platform) -> StoreSettings:
-    """Where the platform's feature store stands."""
-    config = platform.runner.config.feature_store
-    return StoreSettings(
-        project=config.project,
-        registry=platform.runner.resolve(config.registry),
-        online_store=platform.runner.resolve(config.online_store),
-        lake=platform.lake,
-    )
-
-
-def feature_view_definition(view: FeatureTable) -> FeatureViewDefinition:
-    """The view as Feast will know it."""
-    config, keys = view.config, {entity.join_key for entity in view.config.entities}
-    others = {config.event_timestamp} | keys
-    return FeatureViewDefinition(
-        name=view.name,
-        table=view.identifier,
-        entities=tuple(
-            EntityDefinition(e.name, e.join_key, view.schema.field(e.join_key).type)
-            for e in config.entities
-        ),
-        event_timestamp=config.event_timestamp,
-        features=pa.schema([f for f in view.schema if f.name not in others]),
-        ttl=timedelta(days=config.ttl_days) if config.ttl_days else None,
-        description=view.object.description,
-        owner=config.owner,
-        tags={"odcs": f"{view.contract.id}@{view.contract.version}"},
-    )
+    return done and last_snapshot(settings.online_store.path, settings.project, name) == snapshot_id
