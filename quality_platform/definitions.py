@@ -1,22 +1,15 @@
-"""The Dagster code location. Configuration is read when it is loaded, not when it is imported."""
-
-import gc
+"""The Dagster code location. Configuration is read when Dagster asks for what is in it."""
 
 import dagster as dg
 
-from quality_platform.documents.yaml_documents import no_garbage_collection
-from quality_platform.flows.platform import open_platform
-from quality_platform.orchestration.build import build_definitions
+from quality_platform.orchestration.preloading import repository
+from quality_platform.orchestration.repository import PlatformRepository
 from quality_platform.telemetry.log_lines import configure_logs
 
 
-@dg.definitions
-def platform() -> dg.Definitions:
+# Dagster takes repositories here, too, which its type leaves out.
+@dg.definitions  # type: ignore[arg-type]
+def platform() -> PlatformRepository:
     """Everything that runner.yaml says."""
     configure_logs()
-    with no_garbage_collection():
-        definitions = build_definitions(open_platform())
-    # They stay as long as the process: the collector would walk them again and again while Dagster
-    # makes its snapshots of them.
-    gc.freeze()
-    return definitions
+    return repository()

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from benchmarks.measure import ROOT
 from benchmarks.report import table
 from benchmarks.scale.bars import bars_of, due_seconds, run_seconds
-from benchmarks.scale.plan import BAR_TABLES, CHECKS, DUE, QUEUED, TENANT_LIMIT, TENANTS
+from benchmarks.scale.plan import CHECKS, DUE, QUEUED, TENANT_LIMIT, TENANTS
 from benchmarks.scale.results import Result, Run
+from quality_platform.orchestration.repository import SMALL
 
 PAGE = ROOT / "docs" / "benchmarks-scale.md"
 FAR = 10_000
@@ -174,8 +175,11 @@ is described again in the snapshots of the jobs. Therefore all tables share two 
 asks for its tables within a job, and has none of its own. The rest is imports, and reading:
 contracts (YAML, models), and the SQL in them, which is parsed to be sure of what it does.
 
-Who loads a location is not only its server: every run's worker does, and each of its steps. And a
-daemon whose workspace names a Python module (as workspace.yaml does) starts a new server for it
+Runs do not load all of it: a worker reads runner.yaml, and of the contracts those of the tables
+that its run selects, and of what they refer to. The steps of a run of several tables are forked
+from one process that has loaded them.
+
+A daemon whose workspace names a Python module (as workspace.yaml does) starts a new server for it
 **every minute**, to notice changes. Where loading takes seconds, run one code server beside daemon
 and webserver, as [deploy/](deploy.md) does: it loads once.
 """
@@ -183,9 +187,9 @@ and webserver, as [deploy/](deploy.md) does: it loads once.
 _TICKS = f"""
 The *first look* writes a line for every new schedule; it happens once. A look at schedules of which
 none is due costs next to nothing, and takes place each minute. For each one that is due Dagster
-makes a job of the selected tables, and keeps the job from which they were taken: that grows with
-the location. At {BAR_TABLES:,} tables do not let all schedules be due in the same minute: one
-schedule with many targets starts one run for all of them, at the cost of one.
+makes a job of the selected tables, and keeps the job from which they were taken. Above {SMALL}
+tables that is a job of these tables alone, so that the cost does not grow with the location; in
+return the UI says of the job, at the button that runs it again, that it may have changed since.
 """
 
 _METHOD = f"""
@@ -202,8 +206,9 @@ Every case runs in a process of its own, on files that are generated for it
 - **Schedules.** A real daemon on SQLite, whose scheduler has another clock and looks each two
   seconds; no run leaves the queue. Time is measured around one look at all schedules.
 - **Results of checks.** A run in one process whose op has nothing but results.
-- **Runs.** From the start of the worker's process to its end, with one process for the step. Both
-  runs load the code from a cache of compiled modules.
+- **Runs.** From the start of the worker's process to its end, as a launcher starts it. Dagster's
+  own has one process for its step; a run of one table is one process. Both load the code from a
+  cache of compiled modules.
 - **Queue.** {QUEUED} loads of {QUEUED} tables, a real daemon, `tag_concurrency_limits` on the tag
   `quality-platform/tenant`, Dagster's storage in PostgreSQL.
 

@@ -22,7 +22,7 @@ from quality_platform.flows.alerts import (
     AlertRun,
     contract_of,
 )
-from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable
+from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.carry_over import CARRIED_OVER
 from quality_platform.orchestration.finished_runs import Bookmark, FinishedRun, finished_runs
@@ -280,7 +280,7 @@ def _check(table: ContractedTable, found: dg.AssetCheckEvaluation) -> AlertCheck
         for name, value in found.metadata.items()
         if isinstance(value, dg.TextMetadataValue)
     }
-    drift = {s.name for s in table.drift_checks} if isinstance(table, FeatureTable) else set()
+    drift = {spec.name for spec in table.drift_checks}
     counts = {name: numbers.get(name) for name in ("rows_failing", "rows_judged")}
     return AlertCheck(
         name=found.check_name,

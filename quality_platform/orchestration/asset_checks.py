@@ -6,8 +6,9 @@ import dagster as dg
 
 from quality_platform.checks.results import CheckResult, Verdict
 from quality_platform.checks.specs import CheckSpec, Severity
-from quality_platform.flows.contracted_tables import ContractedTable
-from quality_platform.orchestration.keys import table_key
+from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable
+from quality_platform.flows.skew_checks import skew_check
+from quality_platform.orchestration.keys import online_key, table_key
 from quality_platform.orchestration.markdown import sql_block
 
 _EXACT = 2**53
@@ -17,6 +18,12 @@ _EXACT = 2**53
 def asset_check_specs(table: ContractedTable) -> list[dg.AssetCheckSpec]:
     """An asset check for every check of the table."""
     return [_asset_check_spec(table_key(table), spec) for spec in table.all_checks]
+
+
+def online_check_specs(view: FeatureTable) -> list[dg.AssetCheckSpec]:
+    """The check of a view's online store, where it has one."""
+    spec = skew_check(view)
+    return [] if spec is None else [_asset_check_spec(online_key(view.name), spec)]
 
 
 def _asset_check_spec(key: dg.AssetKey, spec: CheckSpec) -> dg.AssetCheckSpec:
@@ -54,7 +61,7 @@ def asset_check_result(
         check_name=result.spec.name,
         severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
         description=_told(result) or None,
-        metadata={**_numbers(result), **_texts(result), **provenance},
+        metadata={**_facts(result), **_numbers(result), **_texts(result), **provenance},
     )
 
 
@@ -62,6 +69,16 @@ def _told(result: CheckResult) -> str:
     if result.message or result.count is None:
         return result.message
     return f"{result.count:,} of {result.rows:,} rows fail"
+
+
+def _facts(result: CheckResult) -> dict[str, dg.MetadataValue]:
+    return {name: _fact(fact) for name, fact in result.facts.items()}
+
+
+def _fact(fact: str | int | float) -> dg.MetadataValue:
+    if isinstance(fact, str):
+        return dg.MetadataValue.text(fact)
+    return dg.MetadataValue.int(fact) if isinstance(fact, int) else dg.MetadataValue.float(fact)
 
 
 def _numbers(result: CheckResult) -> dict[str, dg.MetadataValue]:

@@ -73,17 +73,35 @@ def source_table_specs(platform: Platform, table: SourceTable) -> list[dg.AssetS
 def feature_table_specs(platform: Platform, view: FeatureTable) -> list[dg.AssetSpec]:
     """The table of a feature view and its quarantine."""
     inputs = tuple(dict.fromkeys((*view.config.inputs, *view.references)))
-    return _specs(
+    main, quarantine = _specs(
         view,
         group=view.namespace,
-        kinds={"iceberg", "duckdb"},
+        kinds={"iceberg", "duckdb" if view.function is None else "python"},
         deps=list(dependencies(platform, view, inputs)),
-        code=view.contract.path.read_bytes() + view.sql.encode(),
+        code=view.contract.path.read_bytes() + _code(view).encode(),
         automate=view.config.automate,
     )
+    return [main.replace_attributes(owners=_view_owners(view), tags=_view_tags(view)), quarantine]
 
 
-def online_spec(view: FeatureTable) -> dg.AssetSpec:
+def _view_owners(view: FeatureTable) -> list[str]:
+    return owners_of((*view.contract.owners, *view.config.all_owners))
+
+
+def _view_tags(view: FeatureTable) -> dict[str, str]:
+    own = {_tag_text(k): _tag_text(v) if v else "" for k, v in view.config.tags.items()}
+    return {**_contract_tags(view), **own, **tenant_tag(view)}
+
+
+def _code(view: FeatureTable) -> str:
+    """What computes the view, as far as it is known without running it."""
+    function = view.function
+    if function is None:
+        return view.sql
+    return "\0".join((function.name, function.version or function.text))
+
+
+def online_spec(platform: Platform, view: FeatureTable) -> dg.AssetSpec:
     """A feature view in Feast's online store."""
     # In the run that makes what is due, it waits for that.
     due = [] if view.partitions is None else [due_key(view.name)]
@@ -95,9 +113,9 @@ def online_spec(view: FeatureTable) -> dg.AssetSpec:
             "what `get_online_features` gives."
         ),
         group_name=view.namespace,
-        kinds={"feast", "sqlite"},
-        owners=_owners([*view.contract.owners, view.config.owner]),
-        tags={**_contract_tags(view), **tenant_tag(view)},
+        kinds={"feast", platform.runner.config.feature_store.online_store.type},
+        owners=_view_owners(view),
+        tags=_view_tags(view),
         automation_condition=condition_of(view.config.automate),
     )
 
@@ -119,7 +137,7 @@ def _specs(
         metadata=_metadata(table),
         group_name=group,
         code_version=f"{contract.version}-{hashlib.sha256(code).hexdigest()[:12]}",
-        owners=_owners(contract.owners),
+        owners=owners_of(contract.owners),
         tags={**_contract_tags(table), **tenant_tag(table)},
         kinds=kinds,
         automation_condition=condition_of(automate),
@@ -134,7 +152,7 @@ def _specs(
         metadata={"dagster/table_name": table.quarantine_identifier},
         skippable=True,
         group_name=namespace_of_tenant(table.tenant, "quarantine"),
-        owners=_owners(contract.owners),
+        owners=owners_of(contract.owners),
         tags=tenant_tag(table),
         kinds={"iceberg"},
     )
@@ -225,7 +243,7 @@ def _tag_text(text: str) -> str:
     return _NOT_IN_TAGS.sub("_", text.strip())[:63] or "_"
 
 
-def _owners(names: Iterable[str]) -> list[str]:
+def owners_of(names: Iterable[str]) -> list[str]:
     """Owners as Dagster wants them: an e-mail address, or `team:` and a name."""
     return list(dict.fromkeys(_owner(name.strip()) for name in names if name.strip()))
 

@@ -1,7 +1,7 @@
-"""The factories of assets: sources, tables, feature views, the online store."""
+"""The factories of assets: sources, tables, feature views."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +10,13 @@ import dagster as dg
 from quality_platform.config.models import RetryConfig
 from quality_platform.errors import ConfigurationError
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
-from quality_platform.flows.outcomes import MaterializationOutcome, Progress, TableOutcome
+from quality_platform.flows.outcomes import Progress, TableOutcome
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.arrivals import Arrivals, arrived_files
 from quality_platform.orchestration.asset_checks import asset_check_specs
 from quality_platform.orchestration.asset_specs import (
     feature_table_specs,
     landing_spec,
-    online_spec,
     source_table_specs,
 )
 from quality_platform.orchestration.due import due_events, due_spec
@@ -28,8 +27,6 @@ from quality_platform.orchestration.keys import (
     due_op,
     landing_key,
     load_op,
-    online_key,
-    online_op,
 )
 from quality_platform.orchestration.partitions import (
     asked_partitions,
@@ -56,6 +53,13 @@ LOAD_CONFIG = {
 }
 """What a run can be asked of a table beside what is new: as the options of the command line."""
 
+COMPUTE_CONFIG = {
+    "full_refresh": dg.Field(
+        bool, default_value=False, description="Compute everything again, changed or not."
+    ),
+}
+"""The same of a feature view without partitions."""
+
 
 _RETRY = "retry"
 """What a flow is told beside its configuration: the number of the op's retry."""
@@ -64,13 +68,9 @@ _PARTITIONS = "partitions"
 """What it is told as well: the first and the last partition that the run is asked for."""
 
 
-def landing_assets(platform: Platform, only: str = "") -> dg.AssetsDefinition:
-    """The files of all tables: one op looks at them, without reading them, before tables load.
-
-    `only` names the one table that it is about.
-    """
-    of_one = {only: platform.tables[only]} if only else platform.tables
-    tables = {landing_key(name): table for name, table in of_one.items()}
+def landing_assets(known: Iterable[SourceTable], name: str = LANDING_OP) -> dg.AssetsDefinition:
+    """The files of tables: one op looks at them, without reading them, before tables load."""
+    tables = {landing_key(table.name): table for table in known}
 
     def look_at(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
         for key in sorted(context.selected_asset_keys):
@@ -87,9 +87,7 @@ def landing_assets(platform: Platform, only: str = "") -> dg.AssetsDefinition:
     with warnings.catch_warnings():
         # Not settled for ever, but in the versions of Dagster that the lock allows.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        decorate = dg.multi_observable_source_asset(
-            name=f"{LANDING_OP}_of_{only}" if only else LANDING_OP, specs=specs, can_subset=True
-        )
+        decorate = dg.multi_observable_source_asset(name=name, specs=specs, can_subset=True)
     assets: dg.AssetsDefinition = decorate(look_at)
     return assets
 
@@ -146,7 +144,8 @@ def feature_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> 
     retries = platform.runner.config.retries
     flow = _compute if view.partitions is None else _compute_partitions
     body = _Body(platform, view, flow, retries, watcher)
-    return _contracted_assets(compute_op(view.name), specs, body, {})
+    config = COMPUTE_CONFIG if view.partitions is None else {}
+    return _contracted_assets(compute_op(view.name), specs, body, config)
 
 
 # The flows are imported when they run: they bring pandas along, which a code location that is only
@@ -195,19 +194,12 @@ def _compute(
     name: str,
     run_id: str,
     progress: Progress,
-    asked: Mapping[str, Any],  # noqa: ARG001 - a view is always computed as a whole
+    asked: Mapping[str, Any],
 ) -> TableOutcome:
     from quality_platform.flows.compute_features import compute_feature_view
 
-    return compute_feature_view(platform, name, run_id, progress)
-
-
-def _materialize(
-    platform: Platform, name: str, run_id: str, progress: Progress
-) -> MaterializationOutcome:
-    from quality_platform.flows.materialize_features import materialize_feature_view
-
-    return materialize_feature_view(platform, name, run_id, progress)
+    full = bool(asked.get("full_refresh"))
+    return compute_feature_view(platform, name, run_id, progress, full_refresh=full)
 
 
 class _Body:
@@ -259,37 +251,3 @@ def _contracted_assets(
         yield from body.events(context)
 
     return run
-
-
-def online_assets(platform: Platform, view: FeatureTable, watcher: Watcher) -> dg.AssetsDefinition:
-    """A feature view in Feast's online store."""
-    retries = platform.runner.config.retries
-
-    @dg.multi_asset(
-        name=online_op(view.name),
-        specs=[online_spec(view)],
-        # Feast's registry is one file for all views.
-        pool="feast",
-    )
-    def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        step = Step(context, f"online.{view.name}", retries, watcher, platform)
-        with step.translated_errors():
-            outcome = _materialize(platform, view.name, step.run_id, step.progress)
-            step.ended(outcome)
-        return _online_result(view, outcome)
-
-    return run
-
-
-def _online_result(
-    view: FeatureTable, outcome: MaterializationOutcome
-) -> dg.MaterializeResult[None]:
-    metadata: dict[str, dg.MetadataValue] = {
-        "snapshot_id": dg.MetadataValue.text(str(outcome.snapshot_id))
-    }
-    if outcome.state == "nothing_new":
-        metadata["nothing_new"] = dg.MetadataValue.bool(True)
-    else:
-        metadata["entity_rows"] = dg.MetadataValue.int(outcome.rows)
-    version = dg.DataVersion(str(outcome.snapshot_id))
-    return dg.MaterializeResult(online_key(view.name), metadata=metadata, data_version=version)

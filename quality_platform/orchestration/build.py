@@ -1,14 +1,15 @@
 """From the platform to Dagster's definitions."""
 
+from collections.abc import Collection, Iterable, Sequence
+
 import dagster as dg
 
-from quality_platform.flows.contracted_tables import FeatureTable, SourceTable
+from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable, SourceTable
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.assets import (
     due_assets,
     feature_assets,
     landing_assets,
-    online_assets,
     table_assets,
 )
 from quality_platform.orchestration.backfill import backfill_job
@@ -21,19 +22,26 @@ from quality_platform.orchestration.executor import executor
 from quality_platform.orchestration.instance_care import instance_care
 from quality_platform.orchestration.keys import (
     EVERYTHING,
+    HISTORY_UPKEEP,
     MAINTENANCE,
     maintenance_of,
     selection_of,
 )
 from quality_platform.orchestration.maintenance import (
-    maintenance_assets,
+    history_upkeep_asset,
     rollback_job,
+    upkeep_asset,
 )
+from quality_platform.orchestration.online_assets import online_assets
 from quality_platform.orchestration.replay import replay_jobs
 from quality_platform.orchestration.run_traces import run_traces
 from quality_platform.orchestration.schedules import interval_sensors, schedules
 from quality_platform.orchestration.sensors import sensors
 from quality_platform.orchestration.steps import Nobody, Watcher
+from quality_platform.orchestration.training_sets import training_set_assets, training_set_jobs
+
+_EVERYTHING = "Every table and feature view: load what is new, check, publish, compute."
+_UPKEEP = "Upkeep of all tables: retention, small files, old snapshots, orphans."
 
 
 def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.Definitions:
@@ -41,21 +49,21 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
 
     `watcher` is told of everything that runs in this process.
     """
-    everything = dg.define_asset_job(
-        EVERYTHING,
-        selection=selection_of(platform, ()),
-        description="Every table and feature view: load what is new, check, publish, compute.",
-    )
-    upkeep = dg.define_asset_job(
-        MAINTENANCE,
-        selection=maintenance_of(platform, ()),
-        description="Upkeep of all tables: retention, small files, old snapshots, orphans.",
+    told = watcher or Nobody()
+    tables: Sequence[ContractedTable] = (
+        *platform.tables.values(),
+        *platform.feature_tables.values(),
     )
     return dg.Definitions(
-        assets=_assets(platform, watcher or Nobody()),
+        assets=[
+            *_assets(platform, tables, told),
+            *training_set_assets(platform, told),
+            *broken_assets(platform, told),
+        ],
         jobs=[
-            everything,
-            upkeep,
+            dg.define_asset_job(EVERYTHING, selection_of(platform, ()), description=_EVERYTHING),
+            dg.define_asset_job(MAINTENANCE, maintenance_of(platform, ()), description=_UPKEEP),
+            *training_set_jobs(platform),
             rollback_job(platform),
             backfill_job(platform),
             *replay_jobs(platform),
@@ -72,15 +80,49 @@ def build_definitions(platform: Platform, watcher: Watcher | None = None) -> dg.
     )
 
 
-def _assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition]:
-    assets = [landing_assets(platform)] if platform.tables else []
-    assets += [table_assets(platform, table, watcher) for table in platform.tables.values()]
-    made: list[SourceTable | FeatureTable] = [*platform.tables.values()]
-    made += platform.feature_tables.values()
-    assets += [due_assets(platform, table, watcher) for table in made if table.partitions]
-    for view in platform.feature_tables.values():
+def build_part(platform: Platform, names: Collection[str]) -> dg.Definitions:
+    """The assets and checks of these tables and views, and of all that they need, with their jobs.
+
+    What `build_definitions` says of them, this says too, and nothing of all others.
+    """
+    upkeep = maintenance_of(platform, (*names, HISTORY_UPKEEP))
+    jobs = [dg.define_asset_job(MAINTENANCE, upkeep, description=_UPKEEP)]
+    if names:
+        loads = selection_of(platform, tuple(names))
+        jobs.append(dg.define_asset_job(EVERYTHING, loads, description=_EVERYTHING))
+    return dg.Definitions(
+        assets=_assets(platform, _with_needed(platform, names), Nobody()),
+        jobs=jobs,
+        executor=executor(),
+    )
+
+
+def _with_needed(platform: Platform, names: Iterable[str]) -> list[ContractedTable]:
+    """These tables and views, and those that they refer to or compute from, at any distance."""
+    found: dict[str, ContractedTable] = {}
+    waiting = [*names]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = table = platform.contracted(name)
+            inputs = table.config.inputs if isinstance(table, FeatureTable) else ()
+            waiting += (*inputs, *table.references)
+    return [*found.values()]
+
+
+def _assets(
+    platform: Platform, known: Iterable[ContractedTable], watcher: Watcher
+) -> list[dg.AssetsDefinition]:
+    """The assets of these tables and views, and the upkeep of the history."""
+    tables = [table for table in known if isinstance(table, SourceTable)]
+    views = [table for table in known if isinstance(table, FeatureTable)]
+    assets = [landing_assets(tables)] if tables else []
+    assets += [table_assets(platform, table, watcher) for table in tables]
+    both: tuple[SourceTable | FeatureTable, ...] = (*tables, *views)
+    assets += [due_assets(platform, table, watcher) for table in both if table.partitions]
+    for view in views:
         assets.append(feature_assets(platform, view, watcher))
         if view.config.online:
             assets.append(online_assets(platform, view, watcher))
-    assets += broken_assets(platform, watcher)
-    return [*assets, *maintenance_assets(platform, watcher)]
+    assets += [upkeep_asset(platform, table, watcher) for table in both]
+    return [*assets, history_upkeep_asset(platform, watcher)]

@@ -26,7 +26,7 @@ from quality_platform.errors import ConfigurationError, Location
 from quality_platform.flows.platform import Platform, open_platform
 from quality_platform.orchestration.assets import due_assets, landing_assets, table_assets
 from quality_platform.orchestration.broken_parts import broken_assets
-from quality_platform.orchestration.keys import broken_key, maintenance_key
+from quality_platform.orchestration.keys import LANDING_OP, broken_key, maintenance_key
 from quality_platform.orchestration.maintenance import upkeep_asset
 from quality_platform.orchestration.scaffolding import ContractedTableScaffolder
 from quality_platform.orchestration.steps import Nobody
@@ -103,7 +103,7 @@ def _assets_of(platform: Platform, name: str) -> list[dg.AssetsDefinition]:
     if table is not None:
         due = [due_assets(platform, table, nobody)] if table.partitions else []
         return [
-            landing_assets(platform, only=name),
+            landing_assets([table], f"{LANDING_OP}_of_{name}"),
             table_assets(platform, table, nobody),
             *due,
             upkeep_asset(platform, table, nobody),

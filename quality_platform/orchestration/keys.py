@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 import dagster as dg
 
@@ -25,6 +26,9 @@ QUARANTINE = "quarantine"
 BROKEN = "broken"
 """The group and kind of the assets of what cannot be used, and what the keys of some begin with."""
 
+TRAINING_SETS = "training_sets"
+"""The group and the job of all training sets."""
+
 LANDING_OP = "look_at_sources"
 """The op that looks at all sources."""
 
@@ -47,6 +51,16 @@ def landing_key(name: str) -> dg.AssetKey:
 def online_key(name: str) -> dg.AssetKey:
     """The asset of a feature view in Feast's online store."""
     return dg.AssetKey(["online", name])
+
+
+def training_set_key(platform: Platform, name: str) -> dg.AssetKey:
+    """The asset of a training set."""
+    return dg.AssetKey([platform.runner.config.training_sets[name].namespace, name])
+
+
+def training_set_op(name: str) -> str:
+    """The op that makes a version of a training set."""
+    return f"make_training_set_{name}"
 
 
 def broken_key(part: BrokenPart) -> dg.AssetKey:
@@ -131,8 +145,8 @@ def due_op(name: str) -> str:
 
 def is_partitioned(platform: Platform, name: str) -> bool:
     """Whether a table or feature view is made by partitions."""
-    known = {**platform.tables, **platform.feature_tables}
-    return name in known and known[name].partitions is not None
+    found = platform.tables.get(name) or platform.feature_tables.get(name)
+    return found is not None and found.partitions is not None
 
 
 def compute_op(name: str) -> str:
@@ -153,16 +167,33 @@ def selection_of(platform: Platform, names: tuple[str, ...]) -> dg.AssetSelectio
     if not names:
         sources = [landing_key(name) for name in platform.tables]
         everything = dg.AssetSelection.all() | dg.AssetSelection.assets(*sources)
-        return everything - maintenance_of(platform, ()) - _by_partition(platform)
+        others = maintenance_of(platform, ()) | training_sets_of(platform)
+        return everything - others - _by_partition(platform)
     keys = [key for name in names for key in keys_of(platform, name)]
     return dg.AssetSelection.assets(*keys)
 
 
 def maintenance_of(platform: Platform, names: tuple[str, ...]) -> dg.AssetSelection:
     """The upkeep of tables and views; () selects that of all, and of the history."""
-    everything = (*platform.tables, *platform.feature_tables, *platform.broken_tables)
-    wanted = names or (*everything, HISTORY_UPKEEP)
-    return dg.AssetSelection.assets(*(maintenance_key(name) for name in wanted))
+    if not names:
+        everything = (*platform.tables, *platform.feature_tables, *platform.broken_tables)
+        names = (*everything, HISTORY_UPKEEP)
+    return dg.AssetSelection.assets(*(maintenance_key(name) for name in names))
+
+
+def training_set_keys(platform: Platform, names: tuple[str, ...] = ()) -> list[dg.AssetKey]:
+    """The assets of training sets; () stands for all. That of a broken one tells what is wrong."""
+    declared = platform.runner.config.training_sets.items()
+    broken = {p.name: broken_key(p) for p in platform.broken if p.section == "training_sets"}
+    made = [name for name, config in declared if config.entities is not None]
+    return [
+        broken.get(name) or training_set_key(platform, name) for name in names or (*made, *broken)
+    ]
+
+
+def training_sets_of(platform: Platform) -> dg.AssetSelection:
+    """All training sets. The job of everything leaves them out: each version is kept for long."""
+    return dg.AssetSelection.assets(*training_set_keys(platform))
 
 
 def _by_partition(platform: Platform) -> dg.AssetSelection:
@@ -172,6 +203,14 @@ def _by_partition(platform: Platform) -> dg.AssetSelection:
     return dg.AssetSelection.assets(
         *(key(t) for t in tables for key in (table_key, quarantine_key))
     )
+
+
+def names_of(keys: Iterable[dg.AssetKey]) -> set[str]:
+    """The tables and views that assets are about: every key ends with the name of its own.
+
+    Keys that belong to none, such as that of the upkeep of the history, name none.
+    """
+    return {key.path[-1] for key in keys} - {HISTORY_UPKEEP}
 
 
 def keys_of(platform: Platform, name: str) -> list[dg.AssetKey]:

@@ -25,14 +25,19 @@ ROLLBACK = "rollback"
 """The job that sets a table back."""
 
 
-def maintenance_assets(platform: Platform, watcher: Watcher) -> list[dg.AssetsDefinition]:
-    """The upkeep of every table and feature view with its quarantine, and of the history."""
-    tables: list[ContractedTable] = [*platform.tables.values(), *platform.feature_tables.values()]
-    found = [upkeep_asset(platform, table, watcher) for table in tables]
-    history = _spec(HISTORY_UPKEEP, "the history of runs and checks", [])
+def history_upkeep_asset(platform: Platform, watcher: Watcher) -> dg.AssetsDefinition:
+    """The upkeep of the history."""
+    history = _spec(HISTORY_UPKEEP, "the history of runs and checks, and of training sets", [])
     # Their names are those of the flow, which is imported when it runs.
-    tables_of_history = ("history.runs", "history.check_results", "history.decisions")
-    return [*found, _asset(platform, watcher, history, tables_of_history)]
+    tables_of_history = (
+        "history.runs",
+        "history.check_results",
+        "history.decisions",
+        "history.drift_profiles",
+        "history.training_sets",
+        "training_sets.*",
+    )
+    return _asset(platform, watcher, history, tables_of_history)
 
 
 def upkeep_asset(

@@ -7,6 +7,7 @@ import dagster as dg
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.outcomes import PartitionCounts, TableOutcome
 from quality_platform.orchestration.keys import quarantine_key, table_key
+from quality_platform.orchestration.lineage import lineage_metadata
 from quality_platform.orchestration.steps import Step
 
 Metadata = dict[str, dg.MetadataValue]
@@ -37,9 +38,10 @@ def add_partition_metadata(step: Step, table: ContractedTable, outcome: TableOut
 
 def log_partitions(step: Step, table: ContractedTable, outcome: TableOutcome) -> None:
     """Tells of every published partition, and its quarantine, where Dagster asked for none."""
+    lineage = lineage_metadata(step.platform, table)
     for counts in published_partitions(outcome):
         for key, metadata in (
-            (table_key(table), _of_table(counts)),
+            (table_key(table), _of_table(counts) | lineage),
             (quarantine_key(table), _of_quarantine(counts)),
         ):
             told = dg.AssetMaterialization(key, partition=counts.key, metadata=metadata)

@@ -51,7 +51,6 @@ class AttributedRunCoordinator(dg.QueuedRunCoordinator):
         self._instance.report_engine_event(f"Launched by {launcher}.", run)
         return super().submit_run(context)
 
-
     def get_run_queue_config(self) -> Any:
         """What the daemon looks up before each round: how many runs may be under way."""
         said = super().get_run_queue_config()

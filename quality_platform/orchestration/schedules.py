@@ -10,8 +10,10 @@ from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.keys import (
     EVERYTHING,
     MAINTENANCE,
+    TRAINING_SETS,
     keys_of,
     maintenance_key,
+    training_set_keys,
 )
 from quality_platform.orchestration.slots import Slots, told
 from quality_platform.orchestration.tenants import tenant_tags
@@ -128,6 +130,9 @@ def _request(
 
 def _keys(platform: Platform, config: ScheduleConfig) -> Iterator[dg.AssetKey]:
     """The assets that the targets mean; none where everything is meant."""
+    if config.job == "training_sets" and config.targets:
+        yield from training_set_keys(platform, config.targets)
+        return
     for target in config.targets:
         if config.job == "maintenance":
             yield maintenance_key(target)
@@ -137,7 +142,7 @@ def _keys(platform: Platform, config: ScheduleConfig) -> Iterator[dg.AssetKey]:
 
 def _job(config: ScheduleConfig) -> str:
     """One job for all: a job for each schedule would cost seconds at a thousand schedules."""
-    return MAINTENANCE if config.job == "maintenance" else EVERYTHING
+    return {"maintenance": MAINTENANCE, "training_sets": TRAINING_SETS}.get(config.job, EVERYTHING)
 
 
 def _description(config: ScheduleConfig) -> str:

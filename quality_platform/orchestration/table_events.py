@@ -13,6 +13,7 @@ from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.asset_checks import asset_check_result
 from quality_platform.orchestration.carry_over import latest_standing, provenance_of
 from quality_platform.orchestration.keys import quarantine_key, table_key
+from quality_platform.orchestration.lineage import lineage_metadata
 from quality_platform.orchestration.markdown import bullets, markdown_table
 from quality_platform.orchestration.partition_events import (
     add_partition_metadata,
@@ -88,7 +89,8 @@ def require_good(table: ContractedTable, outcome: TableOutcome) -> None:
 def _materialized(
     step: Step, table: ContractedTable, outcome: TableOutcome
 ) -> Iterator[dg.MaterializeResult[None]]:
-    key, metadata = table_key(table), table_metadata(outcome)
+    key = table_key(table)
+    metadata = table_metadata(outcome) | lineage_metadata(step.platform, table)
     add_partition_metadata(step, table, outcome)
     if key in step.context.selected_asset_keys:
         version = dg.DataVersion(str(outcome.snapshot_id)) if outcome.snapshot_id else None

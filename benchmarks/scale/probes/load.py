@@ -19,10 +19,11 @@ def load(_: Path, __: str) -> Figures:
         moments.append(time.perf_counter())
         return moments[-1] - moments[-2]
 
-    from quality_platform import definitions
+    from quality_platform.definitions import PlatformRepository
 
     imports = past()
-    repository = definitions.platform().get_repository_def()
+    repository = PlatformRepository()
+    repository.load_all_definitions()
     built = past()
     # What the code server answers with; there is no public name for it.
     from dagster._core.remote_representation.external_data import RepositorySnap

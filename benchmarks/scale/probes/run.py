@@ -1,19 +1,27 @@
-"""One run as its worker lives it: a process that loads the job, and a process for the step.
+"""One run as its worker lives it: the process that a launcher starts, and those of its steps.
 
 `empty` is a job of Dagster's own with one asset that does nothing; `table` loads a file of one row.
 """
 
 from __future__ import annotations
 
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
 
-from benchmarks.scale.location import table_name, write_instance
-from benchmarks.scale.probes.probe import Figures, answer
+# What a launcher does has no public name.
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import serialize_value
 
-_TABLE = [dg.AssetKey(["group_0", table_name(0)]), dg.AssetKey(["quarantine", table_name(0)])]
+from benchmarks.scale.location import table_name, write_instance
+from benchmarks.scale.probes.probe import Figures, answer, timed
+
+_TABLE = frozenset(
+    [dg.AssetKey(["group_0", table_name(0)]), dg.AssetKey(["quarantine", table_name(0)])]
+)
 
 
 @dg.asset
@@ -21,44 +29,50 @@ def nothing() -> None:
     """An asset without any work."""
 
 
-def empty() -> dg.JobDefinition:
+@dg.definitions
+def empty() -> dg.Definitions:
     """A job of one asset, with Dagster's default executor."""
-    job = dg.define_asset_job("empty", [nothing])
-    return dg.Definitions([nothing], jobs=[job]).resolve_job_def("empty")
-
-
-def everything() -> dg.JobDefinition:
-    """The platform's job, as a worker finds it."""
-    from quality_platform import definitions
-
-    return definitions.platform().resolve_job_def("everything")
+    return dg.Definitions([nothing], jobs=[dg.define_asset_job("empty", [nothing])])
 
 
 def run(folder: Path, variant: str) -> Figures:
-    """What came of the run, and seconds to make the instance, which are not the run's."""
+    """Seconds from the start of the worker's process to its end, and what came of the run."""
     home = folder / f"dagster-{variant}"
     write_instance(home)
-    job, keys = (everything, _TABLE) if variant == "table" else (empty, None)
-    begin = time.perf_counter()
+    module, name = ("quality_platform.definitions", "platform")
+    job, keys = "everything", _TABLE
+    if variant == "empty":
+        module, name, job, keys = "benchmarks.scale.probes.run", "empty", "empty", frozenset()
+    location = ReconstructableRepository.for_module(module, name)
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        # Its databases are made here, which is not a matter of runs.
-        instance.get_asset_keys()
-        made = time.perf_counter() - begin
-        done = dg.execute_job(
-            dg.reconstructable(job), instance, asset_selection=keys, raise_on_error=True
-        )
-        events = done.all_events
+        found = location.get_reconstructable_job(job)
+        launched = _launched(instance, found, keys)
+        worker = ExecuteRunArgs(found.get_python_origin(), launched.run_id, instance.get_ref())
+        command = [sys.executable, "-m", "dagster", "api", "execute_run", serialize_value(worker)]
+        seconds = timed(lambda: subprocess.run(command, check=True))
+        ended = instance.get_run_by_id(launched.run_id)
+        assert ended is not None
+        assert ended.is_success
+        entries = instance.all_logs(launched.run_id)
+    events = [entry.get_dagster_event() for entry in entries if entry.is_dagster_event]
+    checks = (event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION for event in events)
     return {
-        "instance": made,
+        "seconds": seconds,
         "materializations": sum(event.is_step_materialization for event in events),
-        "check_results": sum(
-            event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION for event in events
-        ),
+        "check_results": sum(checks),
     }
 
 
-if __name__ == "__main__":
-    # The steps' processes import the job by the name of its module.
-    from benchmarks.scale.probes.run import run as imported_run
+def _launched(
+    instance: dg.DagsterInstance, job: ReconstructableJob, keys: frozenset[dg.AssetKey]
+) -> dg.DagsterRun:
+    """The run in the instance, as it is when a launcher starts its worker."""
+    return instance.create_run_for_job(
+        job.get_subset(asset_selection=keys or None).get_definition(),
+        asset_selection=keys or None,
+        job_code_origin=job.get_python_origin(),
+    )
 
-    answer(imported_run)
+
+if __name__ == "__main__":
+    answer(run)
