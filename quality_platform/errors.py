@@ -32,7 +32,9 @@ QualityPlatformError
 │   └── QuotaError                    QP503  a load is larger than its tenant's may be
 ├── FeatureError                      QP600
 │   ├── FeatureViewError              QP601  a feature view cannot be computed
-│   └── MaterializationError          QP602  Feast could not apply or materialize a view
+│   ├── MaterializationError          QP602  Feast could not apply or materialize a view
+│   ├── TrainingSetError              QP603  a training set cannot be made, or is not what it was
+│   └── FeatureStoreUnreachableError  QP604  the registry or online store is away     (transient)
 ├── SecretError                       QP700
 │   ├── SecretNotFoundError           QP701  the provider knows no secret of this name
 │   ├── SecretUnreachableError        QP702  the provider of secrets does not answer     (transient)
@@ -339,6 +341,19 @@ class MaterializationError(FeatureError):
     """Feast could not apply or materialize a view."""
 
     code = "QP602"
+
+
+class FeatureStoreUnreachableError(FeatureError):
+    """Feast's registry or online store does not answer."""
+
+    code = "QP604"
+    transient = True
+
+
+class TrainingSetError(FeatureError):
+    """A training set cannot be made, or is not what it was."""
+
+    code = "QP603"
 
 
 class SecretError(QualityPlatformError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -33,7 +34,8 @@ class CheckResult:
     `count` is the number of rows that break the claim (None where the engine gives no number),
     `rows` the number of rows judged, `value` the metric compared with the threshold. `sample` holds
     some failing rows, PII already masked; `query` the SQL that a person can run to see them.
-    `detail` is Markdown that explains the result further.
+    `detail` is Markdown that explains the result further; `facts` are further numbers and texts, by
+    names that mean the same in every result of the check.
     """
 
     spec: CheckSpec
@@ -45,6 +47,7 @@ class CheckResult:
     sample: tuple[dict[str, object], ...] = field(default=(), hash=False)
     query: str = ""
     detail: str = ""
+    facts: Mapping[str, str | int | float] = field(default_factory=dict, hash=False)
 
     @property
     def blocks(self) -> bool:

@@ -328,9 +328,16 @@ class SodaCheck:
 
 @dataclass(frozen=True)
 class NoDrift:
-    """The column is distributed as in the reference period (a text for people)."""
+    """The column is distributed as in the reference (a text for people)."""
 
     column: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class NoDriftOverall:
+    """The columns taken together, and the number of rows, are as in the reference."""
+
     reference: str
 
 
@@ -362,6 +369,7 @@ Claim = (
     | Expectation
     | SodaCheck
     | NoDrift
+    | NoDriftOverall
     | Note
 )
 

@@ -11,7 +11,10 @@ from rich.console import Console
 from quality_platform.cli.check import check
 from quality_platform.cli.diff import diff
 from quality_platform.cli.docs import docs
+from quality_platform.cli.drift import drift
 from quality_platform.cli.exchange import export_contract, import_contract
+from quality_platform.cli.features import feast, register_features, skew
+from quality_platform.cli.forgetting import forget_entity
 from quality_platform.cli.instance import instance
 from quality_platform.cli.lint import lint
 from quality_platform.cli.metrics import metrics
@@ -22,6 +25,7 @@ from quality_platform.cli.schema import schema
 from quality_platform.cli.secrets import secrets
 from quality_platform.cli.sources import sources
 from quality_platform.cli.tables import quarantine, status
+from quality_platform.cli.training_sets import training_set, training_sets
 from quality_platform.cli.upkeep import maintain, rollback, snapshots
 from quality_platform.errors import QualityPlatformError
 from quality_platform.terminal import print_error
@@ -60,11 +64,25 @@ for command in (
     sources,
     schema,
     metrics,
+    register_features,
+    skew,
+    forget_entity,
 ):
     app.command()(command)
+app.command()(training_set)
+app.add_typer(training_sets, name="training-sets")
+# What follows is Feast's own.
+app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+    }
+)(feast)
 # Python keeps these words for itself, so that the functions have longer names.
 app.command("import")(import_contract)
 app.command("export")(export_contract)
+app.add_typer(drift, name="drift")
 
 
 def main() -> None:

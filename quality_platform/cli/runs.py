@@ -25,7 +25,7 @@ def run(
         list[str] | None, typer.Argument(help="Tables and feature views; all by default.")
     ] = None,
     full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Read everything again, in place of all rows.")
+        bool, typer.Option("--full-refresh", help="Make everything again, in place of all rows.")
     ] = False,
     start: Annotated[
         str, typer.Option("--from", help="Read again from this value of the cursor, inclusive.")
@@ -39,7 +39,7 @@ def run(
 ) -> None:
     """Load tables, compute and materialize feature views, without Dagster.
 
-    A full refresh and a range are for the tables that are named; feature views take no notice.
+    A full refresh is for the tables and feature views that are named, a range for tables alone.
     """
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.requests import Request

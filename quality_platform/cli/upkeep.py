@@ -28,6 +28,7 @@ _NUMBERS = ("rows", "quarantined")
 class TaskName(StrEnum):
     """The tasks of upkeep, as they are called on the command line."""
 
+    TAGS = "tags"
     RETENTION = "retention"
     PURGE = "purge"
     COMPACT = "compact"

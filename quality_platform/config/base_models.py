@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
-RESERVED_NAMESPACES = ("quarantine", "features", "history", "maintenance")
+RESERVED_NAMESPACES = ("quarantine", "features", "training_sets", "history", "maintenance")
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

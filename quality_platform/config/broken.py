@@ -36,7 +36,14 @@ HOOKS = "alerts.hooks"
 PART_SECTIONS = (*NAMED_SECTIONS, HOOKS)
 """Where entries stand that can be broken by themselves."""
 
-_NOUNS = {INCLUDE: "included file", "feature_views": "feature view", HOOKS: "hook"}
+_NOUNS = {
+    INCLUDE: "included file",
+    "feature_views": "feature view",
+    "feature_services": "feature service",
+    "on_demand_feature_views": "on-demand feature view",
+    "training_sets": "training set",
+    HOOKS: "hook",
+}
 
 
 def path_of(section: str) -> PathInDocument:

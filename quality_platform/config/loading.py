@@ -234,7 +234,8 @@ def _causes(entries: Sequence[Any]) -> list[Any]:
 def _place(entry: Any) -> tuple[str | int, ...]:
     # pydantic adds to the path what is no key of the file: the branch of a union, a mark for a key.
     path = _path(entry["loc"])
-    return (*path, "type") if entry["type"].startswith("union_tag_") else path
+    lacks_a_type = entry["type"].startswith("union_tag_")
+    return (*path, "type") if lacks_a_type and isinstance(entry["input"], dict) else path
 
 
 def _problem(entry: Any, document: YamlDocument) -> Problem:
@@ -290,7 +291,7 @@ def _source_types() -> list[str]:
     return [*(type_of(model) for model in BUILT_IN), *usable]
 
 
-_BRANCHES = {"alerts": 3, "secrets": 1, "sensors": 2, "tables": 3}
+_BRANCHES = {"alerts": 3, "feature_store": 2, "secrets": 1, "sensors": 2, "tables": 3}
 """How deep the branch of a union stands in pydantic's paths, by section."""
 
 
@@ -300,7 +301,7 @@ def _path(steps: Sequence[str | int]) -> tuple[str | int, ...]:
     if steps[:1] == ("tables",) and steps[2:3] != ("source",):
         depth = len(steps)
     keys = (*steps[:depth], *steps[depth + 1 :])
-    unwanted = r"literal\[|function-after\[|constrained-|\[key\]$"
+    unwanted = r"literal\[|function-after\[|constrained-|branch:|\[key\]$"
     return tuple(step for step in keys if not re.match(unwanted, str(step)))
 
 
@@ -311,9 +312,18 @@ def _keys_at(path: tuple[str | int, ...], data: Any) -> list[str]:
     for step in path:
         data = data[step]
         node = _child(_resolved(node, schema), step)
-        if mapping := node.get("discriminator", {}).get("mapping"):
-            node = {"$ref": mapping[data["type"]]}
+        # Where a text may stand in the place of a mapping, the choice is one of the options.
+        for option in (node, *node.get("anyOf", ())):
+            if mapping := option.get("discriminator", {}).get("mapping"):
+                node = {"$ref": mapping[data["type"]]}
+        if "oneOf" in node and isinstance(data, dict):
+            node = _nearest_form(node["oneOf"], data, schema)
     return sorted(_resolved(node, schema).get("properties", {}))
+
+
+def _nearest_form(forms: Sequence[Any], data: Mapping[str, Any], schema: Any) -> Any:
+    """The form that has most of the keys that were written; the first of several."""
+    return max(forms, key=lambda f: len(_resolved(f, schema).get("properties", {}).keys() & data))
 
 
 def _child(node: Any, step: str | int) -> Any:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from quality_platform.config.alert_models import AlertsConfig
 from quality_platform.config.base_models import (
@@ -18,15 +17,24 @@ from quality_platform.config.base_models import (
     Pattern,
 )
 from quality_platform.config.catalog_models import LakeConfig
+from quality_platform.config.drift_models import DriftConfig
+from quality_platform.config.feature_models import FeatureViewConfig
+from quality_platform.config.feature_service_models import FeatureServiceConfig, OnDemandViewConfig
+from quality_platform.config.feature_store_models import (
+    ONLINE_FILE,
+    REGISTRY_FILE,
+    FeatureStoreConfig,
+)
 from quality_platform.config.load_models import LoadConfig
 from quality_platform.config.override_models import OverridesConfig
-from quality_platform.config.partition_models import PartitionsConfig, ViewPartitionsConfig
+from quality_platform.config.partition_models import PartitionsConfig
 from quality_platform.config.schedule_models import ScheduleConfig
 from quality_platform.config.secret_models import AnySecrets, EnvironmentSecretsConfig
 from quality_platform.config.sensor_models import SensorConfig
 from quality_platform.config.source_models import ConnectionConfig, RateLimitStoreConfig
 from quality_platform.config.source_plugins import AnySource
 from quality_platform.config.tenant_models import TenantConfig, TenantName
+from quality_platform.config.training_set_models import TrainingSetConfig
 
 
 class MaintenanceConfig(Model):
@@ -107,6 +115,8 @@ class TableConfig(Model):
     """How the rows of a file are sorted: columns, each with `desc` where it descends."""
     maintenance: MaintenanceConfig | None = None
     """Upkeep of this table; the file's `maintenance` where left out."""
+    drift: DriftConfig | None = None
+    """A drift test that runs with every load ([drift](drift.md))."""
     retries: RetryConfig | None = None
     """Retries of this table's loads; the file's `retries` where left out."""
     overrides: OverridesConfig | None = None
@@ -116,95 +126,6 @@ class TableConfig(Model):
     automate: Literal["eager"] | None = None
     """`eager` runs the table by itself when a table that it refers to, or what was seen of its
     source, has changed, and the checks of all these are good ([sensors](sensors.md#automation))."""
-
-
-class EntityConfig(Model):
-    """What a feature describes."""
-
-    name: Name
-    """The entity's name in Feast."""
-    join_key: Name
-    """The column that identifies it."""
-
-
-class ReferencePeriod(Model):
-    """A period of event time: from the first day (inclusive) to the second (exclusive), in UTC."""
-
-    start: date
-    """First day."""
-    end: date
-    """First day after."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ReferencePeriod:
-        if self.start >= self.end:
-            raise ValueError(f"start {self.start} must be before end {self.end}")
-        return self
-
-
-class DriftConfig(Model):
-    """A drift test of a feature view: the current rows against a reference period."""
-
-    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """The features that are compared."""
-    reference: ReferencePeriod
-    """The rows that count as normal."""
-    current: ReferencePeriod | Literal["latest_month"] = "latest_month"
-    """The rows that are judged: a period, or the calendar month of the latest event."""
-    psi: Annotated[float, Field(gt=0)] = 0.2
-    """Population stability index above which a column has drifted. Raised to the noise floor of
-    the sample sizes where that is higher."""
-    ks: Annotated[float, Field(gt=0, le=1)] = 0.15
-    """Kolmogorov-Smirnov distance above which a numeric column has drifted. Raised to the noise
-    floor where that is higher."""
-    severity: Literal["error", "warning"] = "warning"
-    """`error` stops the materialization, `warning` shows and lets pass."""
-
-
-class FeatureViewConfig(Model):
-    """Features computed by SQL over published tables, checked like any table."""
-
-    tenant: Name | None = None
-    """The tenant that the view is of, by its name in this file; nobody's where left out."""
-    shared: bool = False
-    """Whether other tenants may read it by foreign keys and sources."""
-    contract: Path
-    """The data contract (ODCS v3) of the computed table."""
-    sql: Path
-    """A file with one SELECT in DuckDB SQL over the input tables, by their names in this file."""
-    inputs: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """The tables that the SQL reads."""
-    entities: Annotated[tuple[EntityConfig, ...], Field(min_length=1)]
-    """What the features describe."""
-    event_timestamp: Name
-    """The column that tells when the features became known."""
-    partitions: ViewPartitionsConfig | None = None
-    """Computing by hours, days, weeks, months or years of `event_timestamp`, each replaced as a
-    whole; the whole view is computed whenever its inputs change where left out."""
-    ttl_days: Annotated[int, Field(ge=1)] | None = None
-    """How long a value stays valid in historical reads; for ever where left out."""
-    owner: str = ""
-    """E-mail address or team of the owner."""
-    drift: DriftConfig | None = None
-    """A drift test that runs with every computation."""
-    on_breaking: Literal["fail", "new_table"] = "fail"
-    """As in a table's `load`."""
-    online: bool = True
-    """Whether Feast materializes the view into its online store."""
-    automate: Literal["eager"] | None = None
-    """`eager` computes the view by itself when a table that it reads has changed and its checks are
-    good ([sensors](sensors.md#automation))."""
-
-
-class FeatureStoreConfig(Model):
-    """Feast's registry and online store."""
-
-    project: Name = "quality_platform"
-    """Feast's project name."""
-    registry: Path = Path("${QUALITY_PLATFORM_HOME}/feast/registry.db")
-    """Feast's registry."""
-    online_store: Path = Path("${QUALITY_PLATFORM_HOME}/feast/online.db")
-    """Feast's SQLite online store."""
 
 
 class RunnerConfig(Model):
@@ -238,8 +159,14 @@ class RunnerConfig(Model):
     """The tables, by name."""
     feature_views: dict[Name, FeatureViewConfig] = Field(default_factory=dict)
     """The feature views, by name."""
+    on_demand_feature_views: dict[Name, OnDemandViewConfig] = Field(default_factory=dict)
+    """Features that are computed when they are asked for, by name ([Feast](feast.md))."""
+    feature_services: dict[Name, FeatureServiceConfig] = Field(default_factory=dict)
+    """Features that are asked for together, by name ([Feast](feast.md))."""
     feature_store: FeatureStoreConfig = FeatureStoreConfig()
     """Feast's registry and online store."""
+    training_sets: dict[Name, TrainingSetConfig] = Field(default_factory=dict)
+    """Training sets, by name ([training sets](training-sets.md))."""
     schedules: dict[Name, ScheduleConfig] = Field(default_factory=dict)
     """Schedules, by name ([schedules](scheduling.md))."""
     sensors: dict[Name, SensorConfig] = Field(default_factory=dict)
@@ -252,7 +179,7 @@ def model_defaults() -> dict[str, Any]:
     """The sections that may be left out, with their defaults, before `${VAR}` are replaced."""
     return {
         "feature_store": {
-            "registry": str(FeatureStoreConfig().registry),
-            "online_store": str(FeatureStoreConfig().online_store),
+            "registry": REGISTRY_FILE,
+            "online_store": ONLINE_FILE,
         },
     }

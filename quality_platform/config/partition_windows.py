@@ -113,7 +113,7 @@ class Calendar:
         return begins(self.every, local)
 
     def _at(self, local: datetime) -> Window:
-        after = _following(self.every, local)
+        after = following(self.every, local)
         return Window(self._name(local), local, after, self._instant(local), self._instant(after))
 
     def _instant(self, local: datetime) -> datetime:
@@ -137,7 +137,24 @@ def begins(every: Every, local: datetime) -> bool:
             return midnight and (local.month, local.day) == (1, 1)
 
 
-def _following(every: Every, local: datetime) -> datetime:
+def floor(every: Every, local: datetime) -> datetime:
+    """The beginning of the hour, day, week, month or year of a time of the clock."""
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    match every:
+        case "hour":
+            return day.replace(hour=local.hour)
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case _:
+            return day.replace(month=1, day=1)
+
+
+def following(every: Every, local: datetime) -> datetime:
+    """The beginning of the next, from the beginning of one."""
     match every:
         case "hour":
             return local + timedelta(hours=1)

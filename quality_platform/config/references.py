@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from croniter import CroniterBadDateError, croniter
 
 from quality_platform.config.broken import HOOKS, Part
+from quality_platform.config.feature_store_references import (
+    VIEW_OF_A_SERVICE,
+    feature_store_problems,
+    feature_store_references,
+)
 from quality_platform.config.models import RunnerConfig, TableConfig
 from quality_platform.config.schedule_references import schedule_problems
 from quality_platform.config.sensor_references import sensor_problems, sensor_references
 from quality_platform.config.source_models import DatabaseSourceConfig, PostgresSourceConfig
 from quality_platform.config.tenant_references import tenant_problems, tenant_references
+from quality_platform.config.training_set_references import (
+    SERVICE,
+    training_set_problems,
+    training_set_references,
+)
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import YamlDocument
 from quality_platform.errors import Problem
@@ -38,6 +49,8 @@ def reference_problems(
             problems += _cron_problems(name, schedule.cron, document)
     problems += sensor_problems(config, document)
     problems += schedule_problems(config, document)
+    problems += feature_store_problems(config, document)
+    problems += training_set_problems(config, document)
     problems += tenant_problems(config, document, references(config))
     return problems
 
@@ -58,8 +71,13 @@ def references(
     for name, schedule in config.schedules.items():
         for n, target in enumerate(schedule.targets):
             path_of_target = ("schedules", name, "targets", n)
-            yield path_of_target, target, tables + views, "table or feature view"
+            if schedule.job == "training_sets":
+                yield path_of_target, target, sorted(config.training_sets), "training set"
+            else:
+                yield path_of_target, target, tables + views, "table or feature view"
     yield from sensor_references(config)
+    yield from feature_store_references(config)
+    yield from training_set_references(config)
     yield from tenant_references(config)
 
 
@@ -70,6 +88,9 @@ SECTIONS = {
     "table": ("tables",),
     "tenant": ("tenants",),
     "table or feature view": ("tables", "feature_views"),
+    VIEW_OF_A_SERVICE: ("feature_views", "on_demand_feature_views"),
+    SERVICE: ("feature_services",),
+    "training set": ("training_sets",),
 }
 """Where the things of a kind stand."""
 
@@ -149,6 +170,7 @@ def _cron_problems(schedule: str, cron: str, document: YamlDocument) -> list[Pro
     ]
 
 
+@cache
 def is_cron(text: str) -> bool:
     """Whether a text is a cron expression of a time that comes, in the form that Dagster takes."""
     # Dagster takes five fields; croniter alone would also take six.

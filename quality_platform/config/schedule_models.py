@@ -37,12 +37,13 @@ class ScheduleConfig(Model):
     timezone: Timezone = "UTC"
     """IANA time zone of the cron expression, or of the midnight that an interval is counted from.
     """
-    job: Literal["load", "maintenance"] = "load"
+    job: Literal["load", "maintenance", "training_sets"] = "load"
     """`load` loads and computes; `maintenance` deletes rows past retention, puts small files
-    together, and removes old snapshots and orphans."""
+    together, and removes old snapshots and orphans; `training_sets` makes a version of each
+    [training set](training-sets.md) whose inputs have changed."""
     targets: tuple[Name, ...] = ()
-    """Tables and feature views; all of them where left out. What a feature view reads is not run
-    by naming the view."""
+    """Tables and feature views, or training sets for `job: training_sets`; all of them where left
+    out. What a feature view reads is not run by naming the view."""
     max_concurrent_runs: Annotated[int, Field(ge=1)] = 1
     """Runs of this schedule that may be unfinished at once, those in the queue included. A tick
     that comes while there are so many starts none, and says so."""
@@ -58,4 +59,10 @@ class ScheduleConfig(Model):
     def _has_one_rhythm(self) -> ScheduleConfig:
         if (self.cron is None) == (self.interval_seconds is None):
             raise ValueError("say either `cron` or `interval_seconds`")
+        return self
+
+    @model_validator(mode="after")
+    def _of_nobody(self) -> ScheduleConfig:
+        if self.job == "training_sets" and self.tenant is not None:
+            raise ValueError("training sets are of nobody: leave `tenant` out")
         return self

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from quality_platform.config.models import FeatureViewConfig, RunnerConfig, TableConfig
+from quality_platform.config.feature_models import FeatureViewConfig
+from quality_platform.config.models import RunnerConfig, TableConfig
 from quality_platform.config.sensor_models import (
     CheckFailedSensorConfig,
     ContractChangedSensorConfig,
@@ -81,6 +82,7 @@ def tenant_problems(
     yield from _names_of_tenants(config, document)
     for name, table in config.tables.items():
         yield from _problems_of_table(config, document, name, table)
+    yield from _problems_of_functions(config, document)
     yield from _problems_of_entities(config, document)
     yield from _problems_of_runners(config, document)
     yield from _beyond_quotas(config, document)
@@ -176,6 +178,16 @@ def _problems_of_entities(config: RunnerConfig, document: YamlDocument) -> Itera
                 message = f"names in a file of the tenant {owner} begin with {owner}{SEPARATOR}"
                 action = f"call it {owner}{SEPARATOR}{entity.name}"
                 yield _problem(document, path, message, entity.name, action)
+
+
+def _problems_of_functions(config: RunnerConfig, document: YamlDocument) -> Iterator[Problem]:
+    """Python functions that tenants' files name."""
+    for name, view in config.feature_views.items():
+        path = ("feature_views", name, "python")
+        if view.python is not None and document.owner(path[:2]):
+            message = "a tenant's file cannot name Python functions, which may read anything"
+            action = "who runs the platform can write the view into runner.yaml"
+            yield _problem(document, path, message, view.python, action)
 
 
 def _may_read_iceberg(config: RunnerConfig, tenant: str, identifier: str) -> bool:

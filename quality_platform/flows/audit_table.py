@@ -13,7 +13,7 @@ from quality_platform.flows.audit_partitions import (
     published_rows,
     records,
 )
-from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable
+from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.drift_test import drift_results
 from quality_platform.flows.judging import CheckPlan, Judge, Pins
 from quality_platform.flows.load_changes import UNCONFORMED
@@ -75,7 +75,7 @@ def audit_table(
     results = [*audit.row_rules(published)]
     loads = audit.loads(published, partitions)
     results += merged([audit.gates(*load) for load in loads]) if loads else audit.untold_gates()
-    if isinstance(table, FeatureTable):
+    if names is None or any(spec.name in names for spec in table.drift_checks):
         results += drift_results(platform, table)
     return tuple(r for r in results if names is None or r.spec.name in names)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from quality_platform.checks.derive import check_specs
 from quality_platform.checks.sla_rules import sla_problems
 from quality_platform.config.broken import BrokenPart, Fault, Part
+from quality_platform.config.feature_models import FeatureViewConfig
 from quality_platform.config.loading import RunnerFile, without_parts
-from quality_platform.config.models import FeatureViewConfig, TableConfig
+from quality_platform.config.models import TableConfig
 from quality_platform.config.partition_models import path_of_all
 from quality_platform.config.source_models import FileSourceConfig
 from quality_platform.config.tenant_models import namespace_of_tenant
@@ -34,6 +35,9 @@ from quality_platform.flows.contracted_tables import (
     SourceTable,
     reference_problems,
 )
+from quality_platform.flows.drift_rules import drift_problems
+from quality_platform.flows.feature_rules import feature_view_problems
+from quality_platform.flows.feature_store_rules import feature_store_faults
 from quality_platform.flows.merge_rules import key_checks, load_problems
 from quality_platform.flows.partition_rules import partition_problems, view_partition_problems
 from quality_platform.flows.sensor_rules import query_faults
@@ -45,6 +49,8 @@ from quality_platform.flows.tenant_rules import (
     readable,
     require_own_file,
 )
+from quality_platform.flows.training_definitions import training_set_faults
+from quality_platform.flows.written_code import written_code
 from quality_platform.sources.object_storage import absolute_pattern
 
 TABLES, VIEWS = "tables", "feature_views"
@@ -92,6 +98,8 @@ def built(file: RunnerFile) -> Built:
         problems = [*_problems_beside_others(file, found, name), *sla_problems(contract)]
         faults += [Fault(_part(file, name), problem) for problem in problems]
     faults += query_faults(file)
+    faults += feature_store_faults(file, found)
+    faults += training_set_faults(file, found)
     file = _settled(file, found, faults)
     return Built(
         file,
@@ -144,6 +152,12 @@ def _problems_beside_others(
     table = found.get(name)
     if table is not None:
         yield from reference_problems(table, found)
+        section, _ = _part(file, name)
+        at = partial(file.location, section, name)
+        yield from drift_problems(f"{section}.{name}.drift", table.drift, table.drift_tested, at)
+    if isinstance(table, FeatureTable):
+        locate = partial(file.location, VIEWS, name)
+        yield from feature_view_problems(table, found, locate)
     if isinstance(table, SourceTable):
         yield from layout_problems(file, {name: table})
         if problem := fence_problem(file, table):
@@ -211,19 +225,35 @@ def _contracts(file: RunnerFile, faults: list[Fault]) -> Contracts:
     found = {}
     for section, configs in ((TABLES, file.config.tables), (VIEWS, file.config.feature_views)):
         for name, config in configs.items():
-            location = file.location(section, name, "contract")
-            wanted = config.schema_object if isinstance(config, TableConfig) else None
             try:
-                path = file.resolver(section, name)(config.contract)
-                require_own_file(file, section, name, path, location)
-                contract = _existing_contract(path, location)
-                if isinstance(config, TableConfig) and config.overrides is not None:
-                    place = file.location(section, name, "overrides", "classification")
-                    contract = with_overrides(contract, config.overrides, place, wanted)
-                found[name] = (contract, _object(contract, wanted, location))
+                found[name] = _described(file, section, name, config)
             except ConfigurationError as error:
                 faults += _faults((section, name), error)
     return found
+
+
+def contract_of(file: RunnerFile, name: str) -> tuple[Contract, SchemaObject]:
+    """The contract of a table or feature view, and the object of it that describes the table.
+
+    Raises:
+        ConfigurationError: there is no such contract, it cannot be used, or has no such object.
+    """
+    section, _ = _part(file, name)
+    return _described(file, section, name, getattr(file.config, section)[name])
+
+
+def _described(
+    file: RunnerFile, section: str, name: str, config: TableConfig | FeatureViewConfig
+) -> tuple[Contract, SchemaObject]:
+    location = file.location(section, name, "contract")
+    wanted = config.schema_object if isinstance(config, TableConfig) else None
+    path = file.resolver(section, name)(config.contract)
+    require_own_file(file, section, name, path, location)
+    contract = _existing_contract(path, location)
+    if isinstance(config, TableConfig) and config.overrides is not None:
+        place = file.location(section, name, "overrides", "classification")
+        contract = with_overrides(contract, config.overrides, place, wanted)
+    return contract, _object(contract, wanted, location)
 
 
 def _existing_contract(path: Path, location: Location) -> Contract:
@@ -300,17 +330,7 @@ def _feature_table(
     locate = partial(file.location, "feature_views", name)
     if problems := list(view_partition_problems(name, config, table_schema(obj), locate)):
         raise RunnerFileError.of(problems)
-    path = file.resolver(VIEWS, name)(config.sql)
-    require_own_file(file, VIEWS, name, path, file.location(VIEWS, name, "sql"))
-    try:
-        sql = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RunnerFileError(
-            f"the SQL file cannot be read: {error.strerror}",
-            location=file.location("feature_views", name, "sql"),
-            field="sql",
-            received=path,
-        ) from error
+    code = written_code(file, name, config)
     return FeatureTable(
         name=name,
         namespace=namespace_of_tenant(config.tenant or "", "features"),
@@ -320,8 +340,9 @@ def _feature_table(
         specs=check_specs(obj, objects, contract.sla),
         location=file.location("feature_views", name),
         config=config,
-        sql=sql,
-        sql_location=Location(str(path), 1),
+        sql=code.sql,
+        sql_location=code.location,
+        function=code.function,
     )
 
 
@@ -331,11 +352,6 @@ def _require_columns(
     named = {
         **{entity.join_key: ("entities",) for entity in config.entities},
         config.event_timestamp: ("event_timestamp",),
-        **(
-            {column: ("drift", "columns") for column in config.drift.columns}
-            if config.drift
-            else {}
-        ),
     }
     problems = [
         Problem(

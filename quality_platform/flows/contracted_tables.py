@@ -8,13 +8,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from quality_platform.checks.specs import CheckSpec, ForeignKey, NoDrift, Note, Scope, Severity
-from quality_platform.config.models import FeatureViewConfig, RetryConfig, TableConfig
+from quality_platform.checks.specs import CheckSpec, ForeignKey, Note, Scope, Severity
+from quality_platform.config.drift_models import DriftConfig
+from quality_platform.config.feature_models import FeatureViewConfig
+from quality_platform.config.models import RetryConfig, TableConfig
 from quality_platform.config.partition_models import LateConfig, TimePartitionsConfig
 from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, Problem
+from quality_platform.features.functions import WrittenFunction
+from quality_platform.flows.drift_checks import drift_specs
+from quality_platform.flows.drift_rules import Tested, tested_table, tested_view
 from quality_platform.sources.fences import NO_FENCE, Fence
 
 ALL_FILES_LOADED = "source_files_all_loaded"
@@ -85,6 +90,24 @@ class ContractedTable:
     def all_checks(self) -> tuple[CheckSpec, ...]:
         """Every check that a run can give a result for."""
         return self.checks
+
+    @property
+    def drift(self) -> DriftConfig | None:
+        """Its drift test; None where it has none."""
+        return None
+
+    @property
+    def drift_tested(self) -> Tested:
+        """The table, as a drift test needs to know it."""
+        return Tested(self.object, self.schema)
+
+    @property
+    def drift_checks(self) -> tuple[CheckSpec, ...]:
+        """A check for every column of the drift test, and one for all of them together."""
+        drift = self.drift
+        if drift is None:
+            return ()
+        return drift_specs(drift, self.drift_tested.columns_of(drift), self.location)
 
     @property
     def partitions(self) -> TablePartitions | None:
@@ -169,18 +192,32 @@ class SourceTable(ContractedTable):
         return None if config is None else TablePartitions(config, config.column, config.late)
 
     @property
+    def drift(self) -> DriftConfig | None:
+        """Its drift test; None where it has none."""
+        return self.config.drift
+
+    @property
+    def drift_tested(self) -> Tested:
+        """The table, as a drift test needs to know it."""
+        return tested_table(self.config, self.object, self.schema)
+
+    @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
-        """The contract's checks and those of the source."""
-        return (*self.checks, *self.partition_checks, *self.source_checks)
+        """The contract's checks, those of the source and the drift test's."""
+        return (*self.checks, *self.partition_checks, *self.source_checks, *self.drift_checks)
 
 
 @dataclass(frozen=True)
 class FeatureTable(ContractedTable):
-    """A table that a feature view computes."""
+    """A table that a feature view computes: by `sql`, or by a function where there is one.
+
+    `sql_location` is the file of the code, or the place in runner.yaml that names the function.
+    """
 
     config: FeatureViewConfig
     sql: str
     sql_location: Location
+    function: WrittenFunction | None = None
 
     @property
     def tenant(self) -> str:
@@ -188,25 +225,14 @@ class FeatureTable(ContractedTable):
         return self.config.tenant or ""
 
     @property
-    def drift_checks(self) -> tuple[CheckSpec, ...]:
-        """A check for every column of the view's drift test."""
-        drift = self.config.drift
-        if drift is None:
-            return ()
-        period = f"{drift.reference.start} to {drift.reference.end} (exclusive)"
-        return tuple(
-            CheckSpec(
-                name=f"{column}_has_not_drifted",
-                claim=NoDrift(column, period),
-                scope=Scope.GATE,
-                severity=Severity(drift.severity),
-                dimension="consistency",
-                description=f"{column} is distributed as from {period}.",
-                columns=(column,),
-                location=self.location,
-            )
-            for column in drift.columns
-        )
+    def drift(self) -> DriftConfig | None:
+        """Its drift test; None where it has none."""
+        return self.config.drift
+
+    @property
+    def drift_tested(self) -> Tested:
+        """The view, as a drift test needs to know it."""
+        return tested_view(self.config, self.object, self.schema)
 
     @property
     def all_checks(self) -> tuple[CheckSpec, ...]:

@@ -17,6 +17,7 @@ from quality_platform.checks.specs import (
     ForeignKey,
     Fresh,
     NoDrift,
+    NoDriftOverall,
     Note,
     Retained,
     RowCount,
@@ -225,7 +226,7 @@ def query_for_people(spec: CheckSpec, table: ContractedTable) -> str:
         case Fresh(column) | Retained(column):
             name = quote_identifier(column)
             return f"SELECT min({name}), max({name}) FROM {table.identifier}"
-        case Expectation() | SodaCheck() | Conforms() | NoDrift() | Note():
+        case Expectation() | SodaCheck() | Conforms() | NoDrift() | NoDriftOverall() | Note():
             return ""
         case claim:
             condition = broken(claim).sql(dialect="duckdb")

@@ -10,6 +10,7 @@ from quality_platform.config.partition_models import PartitionsConfig
 from quality_platform.config.partition_windows import Window, begins
 from quality_platform.errors import RunnerFileError
 from quality_platform.flows.contracted_tables import SourceTable
+from quality_platform.flows.drift_test import with_drift
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.load_changes import LoadPlan
 from quality_platform.flows.load_table import (
@@ -65,7 +66,8 @@ class PartitionedRun:
             if loads[-1].blocked:
                 break
         outcome = outcome_of(self.platform, self.table, self.run_id, loads, pins)
-        return partly(self.table, outcome, {}, tuple(dict.fromkeys(told)))
+        ended = partly(self.table, outcome, {}, tuple(dict.fromkeys(told)))
+        return with_drift(self.platform, self.table, ended)
 
     @property
     def _config(self) -> PartitionsConfig:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from quality_platform.errors import ConcurrentLoadError, RunnerFileError, SourceError
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
+from quality_platform.flows.drift_test import with_drift
 from quality_platform.flows.judging import Pins
 from quality_platform.flows.load_changes import LoadPlan
 from quality_platform.flows.merge_rules import rules_of
@@ -116,7 +117,8 @@ class _TableRun:
             if loads[-1].blocked:
                 break
         outcome = outcome_of(platform, table, self.run_id, loads, pins)
-        return partly(table, outcome, failed, tuple(dict.fromkeys(told)))
+        ended = partly(table, outcome, failed, tuple(dict.fromkeys(told)))
+        return with_drift(platform, table, ended)
 
     def _parts(self, context: SourceContext, planned: Position) -> Sequence[Part]:
         """What is there to load; a source that does not answer at once is asked again."""

@@ -11,11 +11,20 @@ from typing import Any, Literal, TypeVar
 from quality_platform.checks.specs import Retained
 from quality_platform.config.base_models import megabytes, seconds
 from quality_platform.config.models import MaintenanceConfig
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.errors import ConcurrentLoadError, QualityPlatformError
 from quality_platform.flows.broken_tables import error_of
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.training_upkeep import (
+    Released,
+    release_expired,
+    remove_orphaned_pins,
+    training_set_tables,
+)
+from quality_platform.history.drift_profiles import CACHED_AT, DRIFT_PROFILES, KEPT
 from quality_platform.history.records import CHECK_RESULTS, DECISIONS, RUNS
+from quality_platform.history.training_sets import TRAINING_SETS
 from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.maintenance.compaction import Compaction, CompactionSettings, compact
 from quality_platform.lake.maintenance.expiry import Expiry, expirable, expire
@@ -31,12 +40,15 @@ from quality_platform.lake.maintenance.retention import (
 from quality_platform.lake.position import Position
 from quality_platform.lake.scratch import remove_scratch_of_the_dead
 
-Task = Literal["retention", "purge", "compact", "expire", "orphans"]
-TASKS: tuple[Task, ...] = ("retention", "purge", "compact", "expire", "orphans")
+Task = Literal["tags", "retention", "purge", "compact", "expire", "orphans"]
+TASKS: tuple[Task, ...] = ("tags", "retention", "purge", "compact", "expire", "orphans")
 """The tasks in their order: what one leaves behind, the next clears away."""
 
-HISTORY = (RUNS, CHECK_RESULTS, DECISIONS)
+HISTORY = (RUNS, CHECK_RESULTS, DECISIONS, DRIFT_PROFILES, TRAINING_SETS)
 """The platform's own tables."""
+
+ALL_TRAINING_SETS = "training_sets.*"
+"""Stands for the tables of all training sets, also of those that are declared no longer."""
 
 IN_USE = timedelta(hours=1)
 """For so long a load that is under way may read a snapshot, and keep files to itself."""
@@ -66,6 +78,7 @@ class Upkeep:
     """
 
     table: str
+    tags: Released | None = None
     retention: Retention | None = None
     purge: Purge | None = None
     compact: Compaction | None = None
@@ -108,10 +121,14 @@ class _Target:
     config: MaintenanceConfig
     contracted: ContractedTable | None = None
     is_quarantine: bool = False
+    is_training_set: bool = False
+    is_of_profiles: bool = False
 
     @property
     def rules(self) -> tuple[RetentionRule, ...]:
-        """What the contract says of how long rows are kept."""
+        """What the contract says of how long rows are kept; profiles have a time of their own."""
+        if self.is_of_profiles:
+            return (RetentionRule((CACHED_AT,), datetime.now(UTC) - KEPT),)
         claims = [s.claim for s in self.contracted.specs] if self.contracted else []
         kept = {claim for claim in claims if isinstance(claim, Retained)}
         # What could not be read has no time of its own: it counts from when it came.
@@ -129,14 +146,33 @@ def _targets(platform: Platform, names: Sequence[str]) -> Iterator[_Target]:
     general = platform.runner.config.maintenance
     for name in names or (*platform.tables, *platform.feature_tables):
         if name in HISTORY:
-            yield _Target(name, general)
+            yield from _history(platform, name, general)
+            continue
+        if name == ALL_TRAINING_SETS:
+            yield from _training_sets(platform, general)
             continue
         table = platform.contracted(name)
         own = table.config.maintenance if isinstance(table, SourceTable) else None
         yield _Target(table.identifier, own or general, table)
         yield _Target(table.quarantine_identifier, own or general, table, is_quarantine=True)
     if not names:
-        yield from (_Target(name, general) for name in HISTORY)
+        for name in HISTORY:
+            yield from _history(platform, name, general)
+        yield from _training_sets(platform, general)
+
+
+def _history(platform: Platform, name: str, config: MaintenanceConfig) -> Iterator[_Target]:
+    """A table of the history; of profiles also those of every tenant."""
+    is_of_profiles = name == DRIFT_PROFILES
+    for tenant in ("", *(platform.runner.config.tenants if is_of_profiles else ())):
+        namespace, _, table = name.partition(".")
+        identifier = f"{namespace_of_tenant(tenant, namespace)}.{table}"
+        yield _Target(identifier, config, is_of_profiles=is_of_profiles)
+
+
+def _training_sets(platform: Platform, config: MaintenanceConfig) -> Iterator[_Target]:
+    for identifier in training_set_tables(platform):
+        yield _Target(identifier, config, is_training_set=True)
 
 
 def _pinned(platform: Platform) -> frozenset[int]:
@@ -165,6 +201,7 @@ class _Caretaker:
     def all_tasks(self) -> Upkeep:
         """Does the tasks in their order."""
         does: dict[Task, Callable[[], object]] = {
+            "tags": self._tags,
             "retention": self._retention,
             "purge": self._purge,
             "compact": self._compaction,
@@ -175,7 +212,7 @@ class _Caretaker:
         gave_way: list[Task] = []
         error = None
         for task in TASKS:
-            if task not in self.wanted.tasks:
+            if task not in self.wanted.tasks or (self.target.is_training_set and task == "compact"):
                 continue
             try:
                 done[task] = _again(does[task])
@@ -214,6 +251,13 @@ class _Caretaker:
         """The moment before which what is kept for so long may go."""
         age = timedelta(seconds=min(seconds(kept), _LONGEST))
         return min(datetime.now(UTC) - age, self._in_use_since)
+
+    def _tags(self) -> Released:
+        identifier, dry_run = self.target.identifier, self.wanted.dry_run
+        if self.target.is_training_set:
+            return release_expired(self.platform, identifier, dry_run=dry_run)
+        force = self.wanted.force
+        return remove_orphaned_pins(self.platform, identifier, force=force, dry_run=dry_run)
 
     def _retention(self) -> Retention:
         table = self._table

@@ -213,13 +213,19 @@ class TableOutcome:
 
 @dataclass(frozen=True)
 class MaterializationOutcome:
-    """One materialization of a feature view into the online store; `rows` are entity rows."""
+    """One materialization of a feature view into the online store; `rows` are entity rows.
+
+    `extent` is `changes` where only data files were read that the last materialization had not
+    seen. `notes` say why something was written the slow way.
+    """
 
     view: str
     run_id: str
     state: Literal["materialized", "nothing_new"]
     rows: int
     snapshot_id: int
+    extent: str = "whole"
+    notes: tuple[str, ...] = ()
 
 
 def merged(per_load: Sequence[Sequence[CheckResult]]) -> tuple[CheckResult, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from quality_platform.config.models import FeatureViewConfig, TableConfig
+from quality_platform.config.feature_models import FeatureViewConfig
+from quality_platform.config.models import TableConfig
 from quality_platform.config.partition_models import PLACEHOLDER, PartitionsConfig, unsaid
 from quality_platform.config.source_models import DatabaseSourceConfig, FileSourceConfig
 from quality_platform.documents.suggestions import did_you_mean

@@ -58,9 +58,9 @@ class PartitionColumn:
 
         A date counts as its midnight.
         """
-        values: Any = rows.column(self.name).cast(_microseconds(self.type))
+        values: Any = rows.column(self.name).cast(microseconds(self.type))
         try:
-            begin = (window.start if _has_zone(self.type) else window.local_start) - after
+            begin = (window.start if has_zone(self.type) else window.local_start) - after
         except OverflowError:
             # Before the first day of the calendar.
             return np.zeros(rows.num_rows, bool)
@@ -69,8 +69,8 @@ class PartitionColumn:
 
     def counted(self, rows: pa.RecordBatch, config: TimePartitionsConfig) -> Counter[str]:
         """The rows, of which each has a value, by the partition in whose time they are."""
-        values: Any = rows.column(self.name).cast(_microseconds(self.type, config.timezone))
-        if _has_zone(self.type):
+        values: Any = rows.column(self.name).cast(microseconds(self.type, config.timezone))
+        if has_zone(self.type):
             values = pc.local_timestamp(values)
         floors: Any = pc.floor_temporal(values, unit=config.every)
         found: list[dict[str, Any]] = pc.value_counts(floors).to_pylist()
@@ -81,18 +81,19 @@ class PartitionColumn:
         first, last = windows[0], windows[-1]
         if pa.types.is_date(self.type):
             return first.local_start.date(), last.local_end.date()
-        if not _has_zone(self.type):
+        if not has_zone(self.type):
             return first.local_start, last.local_end
         return first.start, last.end
 
 
-def _has_zone(kind: pa.DataType) -> bool:
+def has_zone(kind: pa.DataType) -> bool:
+    """Whether a type is of instants."""
     return isinstance(kind, pa.TimestampType) and kind.tz is not None
 
 
-def _microseconds(kind: pa.DataType, zone: str = "UTC") -> pa.DataType:
+def microseconds(kind: pa.DataType, zone: str = "UTC") -> pa.DataType:
     """The type in which dates and timestamps, with and without a zone, are compared."""
-    return pa.timestamp("us", zone if _has_zone(kind) else None)
+    return pa.timestamp("us", zone if has_zone(kind) else None)
 
 
 def partitions_of(table: ContractedTable) -> TablePartitions:

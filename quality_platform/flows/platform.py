@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quality_platform.config.base_models import megabytes
 from quality_platform.config.broken import BrokenPart
@@ -22,10 +23,13 @@ from quality_platform.flows.contracted_tables import (
     SourceTable,
 )
 from quality_platform.flows.lake_properties import folder_of_namespace, lake_properties
-from quality_platform.lake.catalog import Lake
 from quality_platform.lake.query import EngineSettings
-from quality_platform.lake.remote_files import RemoteFiles
 from quality_platform.secrets.opening import secret_store
+
+# They bring pyiceberg and pandas along, which a code location that is only looked at does not need.
+if TYPE_CHECKING:
+    from quality_platform.lake.catalog import Lake
+    from quality_platform.lake.remote_files import RemoteFiles
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Platform:
     @cached_property
     def remote_files(self) -> RemoteFiles:
         """The files of the lake that are in an object store."""
+        from quality_platform.lake.remote_files import RemoteFiles
+
         return RemoteFiles()
 
     @cached_property
@@ -49,6 +55,8 @@ class Platform:
         Raises:
             StorageError: a folder of a lake on this machine cannot be made.
         """
+        from quality_platform.lake.catalog import Lake
+
         where = self.runner.location("lake", "catalog")
         name = self.runner.config.lake.catalog.name
         properties = lake_properties(self.runner, self.home)

@@ -119,7 +119,8 @@ def _steps(
         yield name, table.references, _bound(load, platform, name, run_id, progress)
     for view in platform.feature_tables.values():
         needs = (*view.config.inputs, *view.references)
-        compute = partial(_retried, compute_feature_view)
+        flow = partial(compute_feature_view, full_refresh=request.full_refresh)
+        compute = partial(_retried, flow)
         yield view.name, needs, _bound(compute, platform, view.name, run_id, progress)
         if view.config.online:
             yield _online(platform, view, run_id, progress)

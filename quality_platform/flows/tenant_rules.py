@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from quality_platform.config.feature_models import FeatureViewConfig
 from quality_platform.config.loading import RunnerFile
-from quality_platform.config.models import FeatureViewConfig, TableConfig
+from quality_platform.config.models import TableConfig
 from quality_platform.config.tenant_files import fixed_folder, is_within
 from quality_platform.config.tenant_references import may_read
 from quality_platform.errors import Location, Problem, RunnerFileError

@@ -9,6 +9,7 @@ from quality_platform.lake.maintenance.expiry import Expiry
 def told(upkeep: Upkeep) -> list[tuple[str, str]]:
     """The tasks that had something to do, with what they did."""
     found = [
+        ("tags", _tags_text(upkeep)),
         ("retention", _retention_text(upkeep)),
         ("purge", _purge_text(upkeep)),
         ("compact", _compaction_text(upkeep)),
@@ -19,6 +20,15 @@ def told(upkeep: Upkeep) -> list[tuple[str, str]]:
     if upkeep.error is not None:
         found.append(("failed", upkeep.error.problems[0].message))
     return [(task, text) for task, text in found if text] or [("", "nothing to do")]
+
+
+def _tags_text(upkeep: Upkeep) -> str:
+    done = upkeep.tags
+    if done is None:
+        return ""
+    expired = [f"versions expired: {', '.join(done.versions)}"] if done.versions else []
+    orphaned = [f"{len(done.pins)} pins of attempts that died"] if done.pins else []
+    return "; ".join([*expired, *orphaned])
 
 
 def _retention_text(upkeep: Upkeep) -> str:

@@ -125,9 +125,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class DecisionRecord:
-    """What a person decided about quarantined rows, once it was carried out.
+    """What a person decided about rows, once it was carried out.
 
-    `kind` is release or discard, `rows` how many rows left the quarantine by it.
+    `kind` is release or discard, where rows left the quarantine by it, or forget, where those of an
+    entity were removed; `rows` is how many.
     """
 
     decided_at: datetime
@@ -146,7 +147,7 @@ def record_decision(lake: Lake, decision: DecisionRecord) -> None:
     Raises:
         LakeError: the lake cannot be used.
     """
-    _append(lake, DECISIONS, DECISIONS_SCHEMA, [asdict(decision)])
+    append_rows(lake, DECISIONS, DECISIONS_SCHEMA, [asdict(decision)])
 
 
 def record_run(
@@ -166,8 +167,8 @@ def record_run(
     for partition, found in by_partition.items():
         rows += [_result_row(run, result, partition) for result in found]
     if rows:
-        _append(lake, CHECK_RESULTS, CHECK_RESULTS_SCHEMA, rows)
-    _append(lake, RUNS, RUNS_SCHEMA, [asdict(run)])
+        append_rows(lake, CHECK_RESULTS, CHECK_RESULTS_SCHEMA, rows)
+    append_rows(lake, RUNS, RUNS_SCHEMA, [asdict(run)])
 
 
 def _result_row(run: RunRecord, result: CheckResult, partition: str | None) -> dict[str, object]:
@@ -190,9 +191,14 @@ def _result_row(run: RunRecord, result: CheckResult, partition: str | None) -> d
     }
 
 
-def _append(
+def append_rows(
     lake: Lake, identifier: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]]
 ) -> None:
+    """Adds rows to a table of the history, which is made when there is none.
+
+    Raises:
+        LakeError: the lake cannot be used.
+    """
     table = lake.ensure_table(identifier, schema, RETRIES)
     writer = RollingWriter(table, uuid.uuid4().hex)
     columns = [pa.array([row[f.name] for row in rows], f.type) for f in schema]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pyiceberg.table.refs import SnapshotRefType
-from pyiceberg.table.snapshots import Snapshot, SnapshotLogEntry
+from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import (
     AssertRefSnapshotId,
     AssertTableUUID,
@@ -22,6 +22,7 @@ from quality_platform.lake.commits import LOAD_ID, MAINTENANCE, ROWS_QUARANTINED
 from quality_platform.lake.position import Position
 from quality_platform.lake.position_history import KEPT, kept_position, positions
 from quality_platform.lake.reading import rows_of, summary_of
+from quality_platform.lake.time_travel import first_moment, moment_of, snapshot_seen_at
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def find_state(table: Table, wanted: str) -> Snapshot:
         return by_id[str(ref.snapshot_id)]
     if wanted in by_id:
         return by_id[wanted]
-    moment = _moment(wanted)
+    moment = moment_of(wanted)
     if moment is None:
         tags = [n for n, r in table.refs().items() if r.snapshot_ref_type is SnapshotRefType.TAG]
         raise RollbackError(
@@ -97,43 +98,21 @@ def find_state(table: Table, wanted: str) -> Snapshot:
             allowed=", ".join(["a snapshot id", "a time such as 2026-05-31T12:00:00Z", *tags]),
             action="see which there are: quality-platform snapshots TABLE",
         )
-    return by_id[str(_seen_at(table, moment).snapshot_id)]
+    return by_id[str(_seen_at(table, moment))]
 
 
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _seen_at(table: Table, moment: datetime) -> SnapshotLogEntry:
-    """The entry of the log that was the latest at the moment, unless there may have been a later.
-
-    Of snapshots that were removed, no entry remains.
-    """
-    log, limit = table.metadata.snapshot_log, moment.timestamp() * 1000
-    earlier = [entry for entry in log if entry.timestamp_ms <= limit]
-    later = log[len(earlier) : len(earlier) + 1]
-    if not earlier or any(not _follows(table, earlier[-1], entry) for entry in later):
-        first = log[0].timestamp_ms if log else None
+def _seen_at(table: Table, moment: datetime) -> int:
+    """The snapshot that readers of `main` saw at the moment."""
+    found = snapshot_seen_at(table, moment)
+    if found is None:
+        first = first_moment(table)
         raise RollbackError(
             f"what {'.'.join(table.name())} held at that time is no longer there",
             received=moment.isoformat(),
-            allowed=f"from {datetime.fromtimestamp(first / 1000, UTC)} on" if first else "",
+            allowed=f"from {first} on" if first else "",
             action="see which snapshots there are: quality-platform snapshots TABLE",
         )
-    return earlier[-1]
-
-
-def _follows(table: Table, one: SnapshotLogEntry, other: SnapshotLogEntry) -> bool:
-    """Whether a commit or a rollback led from one straight to the other."""
-    before, after = (table.snapshot_by_id(entry.snapshot_id) for entry in (one, other))
-    if before is None or after is None:
-        return False
-    went_back = (after.sequence_number or 0) < (before.sequence_number or 0)
-    return went_back or after.parent_snapshot_id == before.snapshot_id
+    return found
 
 
 def position_at(table: Table, snapshot: Snapshot) -> Position:

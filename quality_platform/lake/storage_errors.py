@@ -6,10 +6,12 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from pyiceberg.table import Table
+from typing import TYPE_CHECKING
 
 from quality_platform.errors import Location, StorageAccessError, StorageError
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 _AWS_ERROR = re.compile(r"AWS Error ([A-Z_]+)(?: \(HTTP status (\d+)\))?(?: during (\w+))?")
 _REFUSED = (

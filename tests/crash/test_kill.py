@@ -153,7 +153,7 @@ MOMENTS = [
     "orders quarantine_committed 2 > after _write_metadata",
     "orders published 2",
     # History: of the two tables one is written.
-    "orders published 2 > after _append",
+    "orders published 2 > after append_rows",
     "sales computing 1",
     "sales checked 1 > after _write_metadata",
     "sales published 1 > before drift_results",

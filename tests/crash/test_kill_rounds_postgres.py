@@ -44,7 +44,7 @@ STEPS: list[list[str]] = [
     ["quarantine_committed > after commit_table"],
     ["published"],
     ["published > before record_run"],
-    ["published > after _append"],
+    ["published > after append_rows"],
 ]
 ARRANGING = [["staged > before close"], ["staged > after close"]]
 MERGING = [["merging"], ["merging > before rewritten"], ["merging > after close"]]

@@ -106,7 +106,8 @@ def row_checks() -> list[tuple[str, str, str]]:
 
 
 def test_everything_succeeded(demo: Demo) -> None:
-    assert list(demo.steps) == [*TABLES, "carrier_delays_daily", "online.carrier_delays_daily"]
+    views = [f"{by}_delays_daily" for by in ("carrier", "airport")]
+    assert list(demo.steps) == [*TABLES, *(n for v in views for n in (v, f"online.{v}"))]
     assert [name for name, step in demo.steps.items() if not step.succeeded] == []
 
 
@@ -285,6 +286,46 @@ def test_the_feature_view_has_a_row_for_every_carrier_and_day(demo: Demo) -> Non
     online = demo.steps["online.carrier_delays_daily"].outcome
     assert isinstance(online, MaterializationOutcome)
     assert online.rows == demo.ask("SELECT count(DISTINCT carrier) FROM good_flights")
+
+
+def test_the_airports_have_a_row_for_every_day(demo: Demo) -> None:
+    outcome = demo.outcome("airport_delays_daily")
+    assert outcome.total_rows == demo.ask(
+        "SELECT count(DISTINCT (origin, month, day)) FROM good_flights"
+    )
+    features = demo.platform.lake.table("features.airport_delays_daily").scan().to_arrow()
+    demo.files.register("airport_features", features)
+    wrong = demo.ask(
+        """
+        SELECT count(*) FROM airport_features f JOIN (
+            SELECT origin, make_date(year, month, day) AS day, count(*) AS flights,
+                sum(dep_delay) / count(dep_delay) AS mean_dep_delay,
+                count_if(dep_delay >= 15) / count(dep_delay) AS late_share,
+                len(list_distinct(list(dest))) AS destinations
+            FROM good_flights GROUP BY origin, year, month, day
+        ) e ON e.origin = f.origin AND e.day = f.event_timestamp::DATE
+        WHERE e.flights <> f.flights OR e.destinations <> f.destinations
+            OR abs(coalesce(e.mean_dep_delay - f.mean_dep_delay, 0)) > 1e-9
+            OR abs(coalesce(e.late_share - f.late_share, 0)) > 1e-9
+        """
+    )
+    assert wrong == 0
+    busiest = demo.ask(
+        """
+        SELECT count(*) FROM airport_features f WHERE (
+            SELECT count(*) FROM good_flights g
+            WHERE (g.origin, g.carrier) = (f.origin, f.busiest_carrier)
+                AND make_date(g.year, g.month, g.day) = f.event_timestamp::DATE
+        ) < (
+            SELECT max(n) FROM (
+                SELECT origin, year, month, day, count(*) AS n FROM good_flights
+                GROUP BY origin, year, month, day, carrier
+            ) h WHERE h.origin = f.origin
+                AND make_date(h.year, h.month, h.day) = f.event_timestamp::DATE
+        )
+        """
+    )
+    assert busiest == 0
 
 
 def test_a_second_run_reads_nothing_new_and_changes_no_file(demo: Demo) -> None:

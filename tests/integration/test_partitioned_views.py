@@ -84,6 +84,16 @@ def test_another_sql_makes_every_partition_due(project: Project) -> None:
     assert (published(platform), held_totals(platform)) == ({1: 10, 2: 30}, [])
 
 
+def test_a_full_refresh_computes_every_partition_that_has_ended(project: Project) -> None:
+    deliver(project, 1, (1, 10))
+    platform = totals(project, end="2024-01-04")
+    load_table(platform, "orders", "r1")
+    compute_feature_view(platform, "totals", "r1")
+    outcome = compute_feature_view(platform, "totals", "r2", full_refresh=True)
+    assert [*by_partition(outcome)] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+    assert published(platform) == {1: 10}
+
+
 def test_other_partitions_of_a_view_begin_anew(project: Project) -> None:
     deliver(project, 1, (1, 10))
     deliver(project, 2, (2, 50))

@@ -20,8 +20,9 @@ from support.shop import furnish
 
 from quality_platform.errors import EngineError, StorageError
 from quality_platform.flows.compute_features import compute_feature_view
+from quality_platform.flows.feature_store_objects import store_settings
 from quality_platform.flows.load_table import load_table
-from quality_platform.flows.materialize_features import materialize_feature_view, store_settings
+from quality_platform.flows.materialize_features import materialize_feature_view
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.duckdb_files import OpenedFile

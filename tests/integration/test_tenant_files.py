@@ -110,6 +110,16 @@ def test_contracts_and_sql_of_another_cannot_be_named(tenants: Tenants, key: str
     assert tenants.refusal("acme__totals").message == message
 
 
+def test_a_python_function_cannot_be_named(tenants: Tenants):
+    view = tenants.files[ACME]["feature_views"]["acme__totals"]
+    del view["sql"]
+    view["python"] = "totals.py:totals"
+    (tenants.home(ACME) / "totals.py").write_text("raise SystemExit\n")
+    problem = tenants.refusal("acme__totals")
+    assert "a tenant's file cannot name Python functions" in problem.message
+    assert problem.field == "feature_views.acme__totals.python"
+
+
 # Paths of sources.
 
 

@@ -77,7 +77,7 @@ def run(runner: Path, kill_at: str | None) -> tuple[Platform, list[str]]:
         (SqlCatalog, "_write_metadata"),
         (SqlCatalog, "commit_table"),
         (recording, "record_run"),
-        (records, "_append"),
+        (records, "append_rows"),
         (compute_features, "drift_results"),
     ):
         events.watch(owner, name)

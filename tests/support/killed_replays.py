@@ -37,7 +37,7 @@ WATCHED = (
     (commits, "append"),
     (commits, "publish"),
     (SqlCatalog, "commit_table"),
-    (records, "_append"),
+    (records, "append_rows"),
 )
 
 

@@ -58,7 +58,7 @@ WATCHED = {
         (SqlCatalog, "_write_metadata"),
         (SqlCatalog, "commit_table"),
         (recording, "record_run"),
-        (records, "_append"),
+        (records, "append_rows"),
     ),
     "maintain": (
         (commits, "swap"),

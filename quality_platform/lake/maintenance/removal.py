@@ -9,13 +9,15 @@ from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.manifest import DataFile
+from pyiceberg.manifest import DataFile, ManifestFile
+from pyiceberg.table.snapshots import Snapshot
 
 from quality_platform.errors import ConcurrentLoadError, StorageError
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.data_files import RollingWriter, StagedFile, delete_file
 from quality_platform.lake.layout import arrange, placement_of
+from quality_platform.lake.maintenance.references import ManifestReader
 from quality_platform.lake.maintenance.rewriting import new_prefix, require_rows, rows_of_file
 from quality_platform.lake.query import EngineSettings
 
@@ -82,6 +84,26 @@ def remove_rows(
     except ConcurrentLoadError:
         _discard(table, added)
         raise
+
+
+def holding(table: Table, finder: RowFinder) -> list[Snapshot]:
+    """The snapshots, the head apart, that hold rows which have to go."""
+    reader = ManifestReader(table)
+    verdicts: dict[str, bool] = {}
+
+    def has_some(manifest: ManifestFile) -> bool:
+        path = manifest.manifest_path
+        if path not in verdicts:
+            entries = reader.entries(manifest)
+            verdicts[path] = any(finder.of(entry.data_file) for entry in entries)
+        return verdicts[path]
+
+    head = table.metadata.current_snapshot_id
+    return [
+        snapshot
+        for snapshot in table.snapshots()
+        if snapshot.snapshot_id != head and any(map(has_some, reader.manifests(snapshot)))
+    ]
 
 
 def _without(

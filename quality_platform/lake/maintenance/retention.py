@@ -11,14 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.conversions import from_bytes
-from pyiceberg.manifest import DataFile, ManifestFile
-from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.manifest import DataFile
 from pyiceberg.types import DateType, PrimitiveType
 
 from quality_platform.lake.catalog import Lake, Table
 from quality_platform.lake.maintenance.expiry import Expiry, expire, seen_since
 from quality_platform.lake.maintenance.references import ManifestReader
-from quality_platform.lake.maintenance.removal import FoundRows, Writing, remove_rows
+from quality_platform.lake.maintenance.removal import FoundRows, Writing, holding, remove_rows
 from quality_platform.lake.maintenance.rewriting import rows_of_file
 
 _DAY = 86_400 * 10**6
@@ -100,8 +99,8 @@ def delete_old_rows(
         table = lake.table(".".join(table.name()))
         finder = _OldRows(table, tuple(rules), finder.counts)
     in_use = seen_since(table, settings.in_use_since)
-    holding = _holding(table, finder)
-    removed = [snapshot for snapshot in holding if snapshot.snapshot_id not in in_use]
+    held_by = holding(table, finder)
+    removed = [snapshot for snapshot in held_by if snapshot.snapshot_id not in in_use]
     ids = {snapshot.snapshot_id for snapshot in removed}
     refs = tuple(sorted(name for name, ref in table.refs().items() if ref.snapshot_id in ids))
     return Retention(
@@ -110,7 +109,7 @@ def delete_old_rows(
         files_rewritten=len(found.rewritten),
         refs=refs,
         history=expire(lake, table, removed, dry_run=dry_run),
-        waiting=tuple(s.snapshot_id for s in holding if s.snapshot_id in in_use),
+        waiting=tuple(s.snapshot_id for s in held_by if s.snapshot_id in in_use),
         snapshot_id=snapshot_id,
     )
 
@@ -177,23 +176,3 @@ def _microseconds(column: pa.Array[Any]) -> pa.Array[Any]:
     if pa.types.is_date(column.type):
         column = column.cast(_INSTANT)
     return column.cast(pa.int64())
-
-
-def _holding(table: Table, finder: _OldRows) -> list[Snapshot]:
-    """The snapshots, the head apart, that hold rows that are too old."""
-    reader = ManifestReader(table)
-    verdicts: dict[str, bool] = {}
-
-    def has_old(manifest: ManifestFile) -> bool:
-        path = manifest.manifest_path
-        if path not in verdicts:
-            entries = reader.entries(manifest)
-            verdicts[path] = any(finder.of(entry.data_file) for entry in entries)
-        return verdicts[path]
-
-    head = table.metadata.current_snapshot_id
-    return [
-        snapshot
-        for snapshot in table.snapshots()
-        if snapshot.snapshot_id != head and any(map(has_old, reader.manifests(snapshot)))
-    ]

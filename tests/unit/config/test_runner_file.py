@@ -29,8 +29,8 @@ def test_sections_left_out_have_their_defaults(tmp_path: Path):
     assert config.lake.catalog.name == "lake"
     # What they are depends on the type of the catalog: flows/lake_properties.py.
     assert (config.lake.catalog.uri, config.lake.warehouse) == (None, None)
-    assert config.feature_store.registry == Path("/srv/platform/feast/registry.db")
-    assert config.feature_store.online_store == Path("/srv/platform/feast/online.db")
+    assert config.feature_store.registry.path == Path("/srv/platform/feast/registry.db")
+    assert config.feature_store.online_store.path == Path("/srv/platform/feast/online.db")
     assert (config.engine.memory_limit, config.engine.threads) == ("512MB", 2)
     assert (config.retries.max_retries, config.retries.initial_delay_seconds) == (3, 5)
     assert (config.feature_views, config.schedules, config.sensors) == ({}, {}, {})
@@ -234,12 +234,12 @@ def test_a_source_that_cannot_be_read_is_told(
     assert (problem.field, problem.received) == (f"tables.orders.{field}", received)
 
 
-@pytest.mark.parametrize("namespace", ["quarantine", "features", "history"])
+@pytest.mark.parametrize("namespace", ["quarantine", "features", "training_sets", "history"])
 def test_the_platforms_own_namespaces_are_reserved(tmp_path: Path, namespace: str):
     problem = refused(tmp_path, f"{ORDERS}    namespace: {namespace}\n")
     assert place(problem) == ("runner.yaml", 5)
     assert problem.received == repr(namespace)
-    assert "quarantine, features, history" in problem.message
+    assert "quarantine, features, training_sets, history" in problem.message
 
 
 def test_replacing_file_by_file_would_keep_only_the_last_file(tmp_path: Path):

@@ -22,9 +22,10 @@ def table_of(contract: Contract, name: str):
     return next(table for table in contract.objects if table.name == name)
 
 
-def test_six_contracts_are_shipped():
+def test_seven_contracts_are_shipped():
     assert [path.name.removesuffix(".odcs.yaml") for path in SHIPPED] == [
         "airlines",
+        "airport_delays_daily",
         "airports",
         "carrier_delays_daily",
         "flights",

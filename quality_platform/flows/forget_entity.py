@@ -1,0 +1,99 @@
+"""Taking an entity out of all feature views, because somebody decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+
+from quality_platform.feature_store.erasure import ErasedEntity, erase_entity
+from quality_platform.flows.decisions import Decision
+from quality_platform.flows.feature_store_objects import store_settings
+from quality_platform.flows.platform import Platform
+from quality_platform.flows.recording import starting_over
+from quality_platform.history.records import DecisionRecord, record_decision
+from quality_platform.lake.maintenance.removal import Writing
+
+
+@dataclass(frozen=True)
+class ForgetOutcome:
+    """What was removed of entities, or would be; one `ErasedEntity` for each entity and view.
+
+    The entities' keys are not told: they may name persons.
+    """
+
+    entity: str
+    run_id: str
+    state: Literal["done", "planned", "nothing_found"]
+    erased: tuple[ErasedEntity, ...]
+
+
+def forget_entities(
+    platform: Platform,
+    entity: str,
+    keys: Sequence[str],
+    decision: Decision,
+    run_id: str,
+    *,
+    dry_run: bool = False,
+) -> ForgetOutcome:
+    """Removes entities from the online store and from the tables of the feature views.
+
+    Who decided it, and why, is added to `history.decisions`, without the keys. See
+    `feature_store.erasure.erase_entity` for what stays: older snapshots, and what the views are
+    computed from.
+
+    Args:
+        platform: the platform.
+        entity: the entity's name.
+        keys: its join key's values.
+        decision: who wants it, and why.
+        run_id: the run that does it.
+        dry_run: only tells what would be removed.
+
+    Raises:
+        ConfigurationError: nobody said why.
+        MaterializationError: there is no such entity, or a key is not of its type.
+        FeatureStoreUnreachableError: the registry or the online store does not answer.
+        LakeError: the lake cannot be used.
+    """
+    decision.require_reason()
+    erased: list[ErasedEntity] = []
+    for key in keys:
+        found = starting_over(partial(_erased, platform, entity, key, dry_run=dry_run))
+        erased += found
+        for view in found if not dry_run else ():
+            _record(platform, view, decision, run_id)
+    state: Literal["done", "planned", "nothing_found"] = "planned" if dry_run else "done"
+    if not any(_is_found(view) for view in erased):
+        state = "nothing_found"
+    return ForgetOutcome(entity, run_id, state, tuple(erased))
+
+
+def _erased(
+    platform: Platform, entity: str, key: str, *, dry_run: bool
+) -> tuple[ErasedEntity, ...]:
+    writing = Writing(platform.target_file_bytes, platform.engine)
+    return erase_entity(store_settings(platform), entity, key, writing, dry_run=dry_run)
+
+
+def _is_found(view: ErasedEntity) -> bool:
+    return bool(view.online or view.offline.rows or view.offline.held_by)
+
+
+def _record(platform: Platform, view: ErasedEntity, decision: Decision, run_id: str) -> None:
+    if not (view.online or view.offline.rows):
+        return
+    record = DecisionRecord(
+        decided_at=datetime.now(UTC),
+        table=view.view,
+        kind="forget",
+        decided_by=decision.by,
+        reason=decision.reason,
+        rows=view.offline.rows,
+        run_id=run_id,
+        snapshot_id=view.offline.snapshot_id,
+    )
+    record_decision(platform.lake, record)
