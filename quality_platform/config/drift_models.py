@@ -156,8 +156,7 @@ class OverallDriftConfig(Model):
 
 
 class DriftConfig(Model):
-    """A drift test: the current rows of a table or feature view against reference rows
-    ([drift](drift.md))."""
+    """A drift test of a table or feature view: current rows against others ([drift](drift.md))."""
 
     columns: Columns
     """The columns that are compared; `all` for those of a comparable type, without key columns and
