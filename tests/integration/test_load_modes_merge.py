@@ -76,6 +76,16 @@ def test_rows_that_the_table_has_already_change_no_file(project: Project) -> Non
     assert live_files(platform) == before
 
 
+def test_a_row_of_which_nothing_but_a_text_has_changed_is_an_update(project: Project) -> None:
+    merged(project).deliver("orders/a.csv", "id,at,name,gone\n1,1,a,\n2,1,b,true\n")
+    platform = project.open()
+    loaded(platform)
+    project.deliver("orders/b.csv", "id,at,name,gone\n1,1,aa,\n2,1,b,true\n")
+    counts = {"read": 2, "published": 1, "updated": 1, "unchanged": 1}
+    assert told(loaded(platform)) == counts
+    assert names(platform) == {1: "aa", 2: "b"}
+
+
 def test_only_the_files_with_changed_rows_are_written_anew(project: Project) -> None:
     merged(project).deliver("orders/a.csv", "id,at,name,gone\n1,1,a,\n2,1,b,\n")
     project.deliver("orders/b.csv", "id,at,name,gone\n3,1,c,\n4,1,d,\n")
