@@ -145,9 +145,9 @@ OnlineLocation = SqliteOnline | RedisOnline
 class StoreSettings:
     """Where a feature store stands.
 
-    `refs` pins tables: identifier to branch, tag or snapshot id; a table that it does not name is
-    read at the head of `main`. A training set is determined by the registry's version, the refs
-    and the entity rows. `folder` is where `feature_store.yaml` is written: beside the registry
+    `refs` pins tables: identifier to branch, tag, snapshot id or time; a table that it does not
+    name is read at the head of `main`. A training set is determined by the registry's version, the
+    refs and the entity rows. `folder` is where `feature_store.yaml` is written: beside the registry
     where None, and nowhere where that is no file.
     """
 

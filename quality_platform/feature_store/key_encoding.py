@@ -74,7 +74,7 @@ def _unfit(name: str, kind: str, type_: pa.DataType) -> MaterializationError:
     )
 
 
-def encoded_key(key: Mapping[str, str | int], kinds: Mapping[str, str]) -> bytes:
+def encoded_key(key: Mapping[str, Any], kinds: Mapping[str, str]) -> bytes:
     """One key, of all join keys in `kinds`.
 
     Raises:
@@ -86,12 +86,14 @@ def encoded_key(key: Mapping[str, str | int], kinds: Mapping[str, str]) -> bytes
     return found
 
 
-def typed_value(value: str | int, kind: str, name: str) -> str | int:
+def typed_value(value: str | int | bytes, kind: str, name: str) -> str | int | bytes:
     """A value as people write it, as one of the join key's type.
 
     Raises:
         MaterializationError: it is none. The message does not tell it: it may name a person.
     """
+    if isinstance(value, bytes):
+        return value
     try:
         return int(value) if kind in _INTEGERS else str(value)
     except ValueError as error:
@@ -112,10 +114,17 @@ def decoded_key(key: bytes) -> dict[str, int | str | bytes]:
         raise ValueError("no entity key") from error
 
 
-def has_key(stored: bytes, key: Mapping[str, str | int], kinds: Mapping[str, str]) -> bool:
-    """Whether a stored key has these values for some of its join keys."""
-    found = decoded_key(stored)
-    return all(found.get(n) == typed_value(value, kinds[n], n) for n, value in key.items())
+def has_key(
+    stored: bytes, key: Mapping[str, str | int], kinds: Mapping[str, str], tail: bytes = b""
+) -> bool:
+    """Whether a stored key has these values for some of its join keys, and `tail` behind it."""
+    try:
+        found = decoded_key(stored)
+    except ValueError:
+        return False
+    if set(found) != set(kinds) or stored != encoded_key(found, kinds) + tail:
+        return False
+    return all(found[name] == typed_value(value, kinds[name], name) for name, value in key.items())
 
 
 def _decoded(key: bytes) -> dict[str, int | str | bytes]:

@@ -12,10 +12,11 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from quality_platform.feature_store import wire_format as wire
 from quality_platform.feature_store.key_encoding import encoded_key, has_key, key_prefix
@@ -40,6 +41,8 @@ MOST_FEATURES = 3000
 """More cannot be passed to one command within a script."""
 
 _SUPERSEDED = -1
+_SHORT = 32
+"""MessagePack tells the length of texts below it in the same byte."""
 
 _SCRIPT = """
 -- The seconds and nanoseconds of a serialized google.protobuf.Timestamp.
@@ -74,28 +77,23 @@ local function order(one, other)
 end
 
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return -1 end
-local ttl, stamp, created, features = tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
-local command, width, at, written = {'HSET', '', stamp, ''}, features + 1, features + 5, 0
-for n = 1, features do command[3 + 2 * n] = ARGV[5 + n] end
-if created ~= '' then
-  width = width + 1
-  command[5 + 2 * features] = created
-end
+local ttl, stamp, created, at, written = tonumber(ARGV[2]), ARGV[3], ARGV[4], 4, 0
 for n = 2, #KEYS do
   local key, old = KEYS[n], redis.call('HGET', KEYS[n], stamp)
-  local newer = old and order(ARGV[at + 1], old) or 1
-  if newer == 0 and created ~= '' then
-    local known = redis.call('HGET', key, created)
-    if known and tonumber(ARGV[at + width]) < tonumber(known) then newer = -1 end
+  local newer = 1
+  if old then
+    newer = order(ARGV[at + 1], old)
+    if newer == 0 and created ~= '' then
+      local known = redis.call('HGET', key, created)
+      if known and tonumber(ARGV[at + 2]) < tonumber(known) then newer = -1 end
+    end
   end
   if newer >= 0 then
-    command[2], command[4] = key, ARGV[at + 1]
-    for m = 1, width - 1 do command[4 + 2 * m] = ARGV[at + 1 + m] end
-    redis.call(unpack(command))
+    redis.call('HSET', key, cmsgpack.unpack(ARGV[at + 3]))
     if ttl > 0 then redis.call('EXPIRE', key, ttl) end
     written = written + 1
   end
-  at = at + width
+  at = at + 3
 end
 return written
 """
@@ -117,7 +115,9 @@ class RedisWriter:
         self._client, self._view = client, view
         self._token = uuid.uuid4().hex
         self._state = state_key(view)
-        self._constants = self._named(key_ttl)
+        self._stamp = f"_ts:{view.name}".encode()
+        self._created = f"_created:{view.name}".encode() if view.created_timestamp else b""
+        self._constants = (self._token.encode(), b"%d" % key_ttl, self._stamp, self._created)
         self._connection: Any = None
         self._under_way = 0
 
@@ -173,7 +173,8 @@ class RedisWriter:
         prefix = re.sub(rb"([\\*?\[\]])", rb"\\\1", key_prefix(list(self._view.keys)))
         for found in self._client.scan_iter(prefix + b"*" + project, count=1000):
             stored = _bytes(found)
-            if has_key(stored.removesuffix(project), key, self._view.keys):
+            # Another project's name may end as this one's.
+            if has_key(stored, key, self._view.keys, project):
                 yield stored
 
     def close(self) -> None:
@@ -197,9 +198,9 @@ class RedisWriter:
 
     def _commands(self, rows: OnlineRows) -> Iterator[list[Any]]:
         count = rows.batch.num_rows
-        keys = _bulk([wire.joined([rows.keys, self._view.project.encode()])])
-        columns = self._arguments(rows)
-        arguments, constants = _bulk(columns), _words(*self._constants)
+        keys = _words_of([wire.joined([rows.keys, self._view.project.encode()])])
+        columns = self._columns(rows)
+        arguments, constants = _words_of(columns), _words(*self._constants)
         key_ends, argument_ends = wire.offsets_of(keys), wire.offsets_of(arguments)
         key_bytes, argument_bytes = _memory(keys), _memory(arguments)
         for first, last in pairwise([*range(0, count, _ROWS_AT_ONCE), count]):
@@ -213,24 +214,15 @@ class RedisWriter:
                 argument_bytes[argument_ends[first] : argument_ends[last]],
             ]
 
-    def _arguments(self, rows: OnlineRows) -> list[Column]:
-        texts = [timestamps(rows), *rows.values.values()]
-        if self._view.created_timestamp is not None:
-            created = pa.array(rows.created).cast(pa.string())
-            texts.append(wire.as_bytes(created))
-        return texts
-
-    def _named(self, key_ttl: int) -> list[bytes]:
-        view = self._view
-        created = f"_created:{view.name}" if view.created_timestamp is not None else ""
-        return [
-            self._token.encode(),
-            b"%d" % key_ttl,
-            f"_ts:{view.name}".encode(),
-            created.encode(),
-            b"%d" % len(view.features),
-            *(field_of(view, feature) for feature in view.features),
-        ]
+    def _columns(self, rows: OnlineRows) -> list[Column]:
+        """For each row the event time, the created time, and all fields with their values."""
+        stamps = timestamps(rows)
+        created = wire.as_bytes(pa.array(rows.created).cast(pa.string()))
+        fields: list[tuple[bytes, Column]] = [(self._stamp, stamps)]
+        fields += [(field_of(self._view, name), value) for name, value in rows.values.items()]
+        if self._created:
+            fields.append((self._created, created))
+        return [stamps, created, _packed(fields)]
 
 
 def state_key(view: OnlineView) -> str:
@@ -264,13 +256,35 @@ def _words(*words: bytes) -> bytes:
     return b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
 
-def _bulk(columns: list[Column]) -> Column:
+def _words_of(columns: list[Column]) -> Column:
     """Each row's values as words of Redis's protocol, one behind the other."""
     parts: list[Column | bytes] = []
     for column in columns:
         sizes = wire.as_bytes(pa.array(wire.lengths_of(column)).cast(pa.string()))
         parts += [b"$", sizes, b"\r\n", column, b"\r\n"]
     return wire.joined(parts)
+
+
+def _packed(fields: list[tuple[bytes, Column]]) -> Column:
+    """Each row's names and values in MessagePack: one word for Redis to read instead of many."""
+    parts: list[Column | bytes] = []
+    for name, column in fields:
+        parts += [_head(len(name)), name, _heads(wire.lengths_of(column)), column]
+    return wire.joined(parts)
+
+
+def _head(length: int) -> bytes:
+    """What MessagePack writes before a text."""
+    if length < _SHORT:
+        return bytes([0xA0 | length])
+    if length < 2**16:
+        return b"\xda" + length.to_bytes(2)
+    return b"\xdb" + length.to_bytes(4)
+
+
+def _heads(lengths: NDArray[np.int64]) -> Column:
+    known, place = np.unique(lengths, return_inverse=True)
+    return cast(Column, pa.array(map(_head, known.tolist()), pa.large_binary()).take(place))
 
 
 def _memory(column: Column) -> memoryview:

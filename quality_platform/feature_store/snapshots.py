@@ -26,7 +26,6 @@ from quality_platform.lake.reading import (
     tasks_of,
 )
 from quality_platform.lake.table_files import read_parquet
-from quality_platform.lake.tags import as_it_was
 from quality_platform.lake.time_travel import first_moment, moment_of, snapshot_seen_at
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Snapshot:
     """Feature rows at one snapshot of their table; an id of None is a table without rows.
 
     `since` is another snapshot of the table: data files that it has too are left out. The rows are
-    read with the table's columns of today, or with those that it had when the snapshot was made.
+    read with the table's columns of today.
     """
 
     lake: Lake
@@ -85,17 +84,6 @@ class Snapshot:
     snapshot_id: int | None
     settings: EngineSettings = field(default_factory=EngineSettings)
     since: int | None = None
-    with_columns_of_then: bool = False
-
-    def table(self) -> Table:
-        """The table, to be read.
-
-        Raises:
-            TableNotFoundError: there is no such table.
-        """
-        table = self.lake.table(self.rows.table)
-        then = None if self.snapshot_id is None else table.snapshot_by_id(self.snapshot_id)
-        return as_it_was(table, then) if then is not None and self.with_columns_of_then else table
 
 
 @dataclass(frozen=True)
@@ -114,12 +102,7 @@ ALWAYS = Period()
 
 
 def pinned(
-    lake: Lake,
-    rows: FeatureRows,
-    ref: str = "main",
-    settings: EngineSettings | None = None,
-    *,
-    with_columns_of_then: bool = False,
+    lake: Lake, rows: FeatureRows, ref: str = "main", settings: EngineSettings | None = None
 ) -> Snapshot:
     """The rows at the snapshot that a branch, a tag, a snapshot id or a time means now.
 
@@ -131,8 +114,7 @@ def pinned(
             seen at the time is gone.
     """
     snapshot_id = snapshot_id_of(lake.table(rows.table), ref)
-    chosen = settings or EngineSettings()
-    return Snapshot(lake, rows, snapshot_id, chosen, with_columns_of_then=with_columns_of_then)
+    return Snapshot(lake, rows, snapshot_id, settings or EngineSettings())
 
 
 def snapshot_id_of(table: Table, ref: str) -> int | None:
@@ -193,7 +175,7 @@ def session(snapshot: Snapshot, period: Period = ALWAYS) -> Iterator[DuckDBPyCon
 
 
 def _show(connection: DuckDBPyConnection, snapshot: Snapshot, period: Period) -> None:
-    rows, table = snapshot.rows, snapshot.table()
+    rows, table = snapshot.rows, snapshot.lake.table(snapshot.rows.table)
     schema = table.schema().as_arrow()
     _require_columns(rows, schema)
     where = _within(rows, period)

@@ -1,6 +1,7 @@
 """Writing to tables of the lake that no load publishes: saved data sets, logs, users' own tables.
 
-A table that the platform loads is never written here: its rows pass its contract first.
+A table that the platform loads is never written here: its rows pass its contract first. Others
+allow it by a property, so that history, quarantine and training sets stay what they are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from quality_platform.lake.reading import tasks_of
 
 SAVED_DATASET = "quality-platform.saved-dataset"
 """Property of tables that hold a saved data set: only they are ever overwritten."""
+
+FEAST_WRITES = "quality-platform.feast-writes"
+"""Property, `true`, of tables that Feast may add rows to."""
 
 _ATTEMPTS = 10
 """How often an append that met another one is tried."""
@@ -42,12 +46,15 @@ def append(lake: Lake, identifier: str, rows: pa.Table) -> int:
     The table is made where there is none.
 
     Raises:
-        MaterializationError: the table is loaded by the platform, or the rows do not fit it.
+        MaterializationError: the table is loaded by the platform or does not allow it, or the rows
+            do not fit it.
         ConcurrentLoadError: others wrote to the table at every attempt; nothing was written.
     """
     fitting = storable(rows)
-    table = lake.find_table(identifier) or lake.create_table(identifier, fitting.schema, {})
-    _require_own(table)
+    table = lake.find_table(identifier) or lake.create_table(
+        identifier, fitting.schema, {FEAST_WRITES: "true"}
+    )
+    _require_allowed(table)
     staged = _staged(table, fitting, "append")
     for _ in range(_ATTEMPTS - 1):
         with suppress(ConcurrentLoadError):
@@ -117,13 +124,19 @@ def _cast(
         ) from None
 
 
-def _require_own(table: Table) -> None:
+def _require_allowed(table: Table) -> None:
     if Position.of(table.properties).is_of_a_load:
         raise MaterializationError(
             "the table is loaded by the platform, and is written by its loads only",
             field=".".join(table.name()),
             action="deliver the rows to the table's source, or compute them in its feature view: "
             "they are checked there",
+        )
+    if table.properties.get(FEAST_WRITES) != "true":
+        raise MaterializationError(
+            "the table does not allow Feast to write to it",
+            field=".".join(table.name()),
+            action=f"set its property {FEAST_WRITES} to true, unless the platform writes it",
         )
     if table.spec().fields:
         raise MaterializationError(

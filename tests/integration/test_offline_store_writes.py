@@ -225,6 +225,7 @@ def test_a_result_is_validated_against_a_saved_data_set(home: FeatureLake) -> No
 
 def test_rows_of_users_are_added_to_their_own_tables(home: FeatureLake) -> None:
     own = pa.schema([("id", pa.int64()), ("at", INSTANT), ("trips", pa.int32())])
+    home.lake.create_table("own.stats", own, {table_writes.FEAST_WRITES: "true"})
     home.publish([{"id": 1, "at": MONDAY, "trips": 1}], "own.stats", own)
     from feast import Field
     from feast.types import Int32
@@ -252,6 +253,7 @@ def test_pushed_rows_arrive_in_the_offline_store(home: FeatureLake) -> None:
     source = PushSource(name="pushed", batch_source=base.batch_source)
     pushed = FeatureView(name="stats", entities=[driver()], schema=base.schema, source=source)
     store = home.apply(pushed)
+    set_property(home, table_writes.FEAST_WRITES, "true")
     row = {"driver": 3, "at": MONDAY, "loaded": MONDAY, "trips": 33, "rate": 0.5}
     store.push("pushed", pd.DataFrame([row]), to=PushMode.OFFLINE)
     assert trips(store, asked((3, 1))) == [33]
@@ -259,17 +261,40 @@ def test_pushed_rows_arrive_in_the_offline_store(home: FeatureLake) -> None:
 
 def test_a_table_that_the_platform_loads_is_not_written(home: FeatureLake) -> None:
     loaded = Position().advanced({"a.csv": "1"}, "load", "attempt", replace=False)
-    with home.lake.table(TABLE).transaction() as transaction:
-        transaction.set_properties(loaded.as_properties())
+    for name, value in {**loaded.as_properties(), table_writes.FEAST_WRITES: "true"}.items():
+        set_property(home, name, value)
     store = home.apply(view())
     frame = pd.DataFrame(stats((5, 1, 50)))
     with pytest.raises(MaterializationError, match="is loaded by the platform"):
         store.write_to_offline_store("stats", frame)
 
 
+def test_a_table_that_does_not_allow_it_is_not_written(home: FeatureLake) -> None:
+    store = home.apply(view())
+    with pytest.raises(MaterializationError, match="does not allow Feast to write"):
+        store.write_to_offline_store("stats", pd.DataFrame(stats((5, 1, 50))))
+
+
+def test_a_table_with_partitions_is_not_written(home: FeatureLake) -> None:
+    from pyiceberg.transforms import IdentityTransform
+
+    rows = pa.table({"day": ["monday"]})
+    table_writes.append(home.lake, "own.parts", rows)
+    with home.lake.table("own.parts").update_spec() as update:
+        update.add_field("day", IdentityTransform())
+    with pytest.raises(MaterializationError, match="with partitions"):
+        table_writes.append(home.lake, "own.parts", rows)
+
+
+def set_property(home: FeatureLake, name: str, value: str) -> None:
+    """Gives the table of the statistics a property."""
+    with home.lake.table(TABLE).transaction() as transaction:
+        transaction.set_properties({name: value})
+
+
 def test_appends_at_the_same_time_all_arrive(home: FeatureLake) -> None:
     rows = pa.Table.from_pylist(stats((7, 1, 1)))
-    home.publish([], "own.appended")
+    table_writes.append(home.lake, "own.appended", rows)
     failures: list[Exception] = []
 
     def append() -> None:
@@ -285,7 +310,7 @@ def test_appends_at_the_same_time_all_arrive(home: FeatureLake) -> None:
         thread.join()
     assert failures == []
     table = home.lake.table("own.appended")
-    assert sum(task.file.record_count for task in table.scan().plan_files()) == 4
+    assert sum(task.file.record_count for task in table.scan().plan_files()) == 5
 
 
 def test_an_append_that_others_always_overtake_is_an_error(
@@ -311,7 +336,7 @@ def test_an_append_that_others_always_overtake_is_an_error(
 def test_a_value_that_the_lake_cannot_hold_is_refused_and_not_told(
     home: FeatureLake, column: pa.Array[Any], told: str
 ) -> None:
-    home.publish([{"n": 1}], "own.values", pa.schema([("n", pa.int64())]))
+    table_writes.append(home.lake, "own.values", pa.table({"n": [1]}))
     with pytest.raises(MaterializationError, match=told) as raised:
         table_writes.append(home.lake, "own.values", pa.table({"n": column}))
     assert str(2**63) not in str(raised.value)
