@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ _SECTIONS = ("feature_views", "on_demand_feature_views", "feature_services")
 
 
 def store_settings(platform: Platform) -> StoreSettings:
-    """Where the platform's feature store stands. No secret is asked for.
+    """Where the platform's feature store stands. Of secrets only the lake's are asked for.
 
     Raises:
         RunnerFileError: the registry's connection is broken.
@@ -123,10 +123,11 @@ def register_all(platform: Platform) -> Applied:
     from quality_platform.feature_store.store import apply_definitions
 
     settings, definitions = store_settings(platform), store_definitions(platform)
-    digest = _digest(definitions)
-    applied = apply_definitions(settings, definitions, digest)
+    # What is broken is registered once it is mended, whether or not its own lines change then.
+    mark = "" if definitions.kept else _digest(platform)
+    applied = apply_definitions(settings, definitions, mark)
     if not applied.errors and (note := _note_of(settings)):
-        note.write_text(digest, encoding="ascii")
+        note.write_text(mark, encoding="ascii")
     return applied
 
 
@@ -142,7 +143,7 @@ def register_for(platform: Platform, view: FeatureTable, progress: Progress = si
     """
     from quality_platform.feature_store.applying import registered_mark
 
-    if registered_mark(store_settings(platform)) == _digest(store_definitions(platform)):
+    if registered_mark(store_settings(platform)) == _digest(platform):
         return
     applied = register_all(platform)
     if view.name in applied.errors:
@@ -161,7 +162,7 @@ def is_registered(platform: Platform) -> bool:
     note = _note_of(store_settings(platform))
     if note is None or not note.exists():
         return False
-    return note.read_text(encoding="ascii") == _digest(store_definitions(platform))
+    return note.read_text(encoding="ascii") == _digest(platform)
 
 
 def _note_of(settings: StoreSettings) -> Path | None:
@@ -170,15 +171,18 @@ def _note_of(settings: StoreSettings) -> Path | None:
     return None if file is None else file.with_name("registered.sha256")
 
 
-def _digest(definitions: StoreDefinitions) -> str:
-    # A schema is shown short, and sets come in any order.
-    schemas = [
-        view.features.to_string(truncate_metadata=False, show_field_metadata=True)
-        for view in definitions.views
-    ]
-    plain = replace(definitions, kept=frozenset())
-    told = (repr(plain), schemas, sorted(definitions.kept))
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+def _digest(platform: Platform) -> str:
+    """A text that is another where something else is declared, told without reading a contract."""
+    runner = platform.runner
+    digest = hashlib.sha256(runner.config.feature_store.project.encode())
+    for section in _SECTIONS:
+        for name, entry in getattr(runner.config, section).items():
+            digest.update(f"\n{section}.{name} {entry.model_dump_json()}".encode())
+    for name, view in runner.config.feature_views.items():
+        with suppress(OSError):
+            contract = runner.resolver("feature_views", name)(view.contract).read_bytes()
+            digest.update(hashlib.sha256(contract).digest())
+    return digest.hexdigest()
 
 
 def _declared(platform: Platform) -> set[str]:
