@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 PORT ?= 3000
 BIN := .venv/bin
 
-.PHONY: help run ui instance test lint format lock docs bench bench-ingest bench-scale clean
+.PHONY: help run ui instance test lint format lock docs bench bench-ingest bench-scale bench-features bench-drift clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -50,6 +50,12 @@ bench-ingest: .venv/installed-dev ## Measure loading from databases and files (S
 bench-scale: .venv/installed-dev ## Measure a location of 1,000 tables (SIZE=100, PROBES="load ticks" for a part)
 	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks.scale \
 	    $(if $(SIZE),--size $(SIZE)) $(if $(PROBES),--probes $(PROBES))
+
+bench-features: .venv/installed-dev ## Measure materialization, online reads, historical joins (SIZE=0.1M for a part)
+	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks.features $(if $(SIZE),--size $(SIZE))
+
+bench-drift: .venv/installed-dev ## Measure drift against scipy, Evidently, frouros (SIZE=1M for a small one)
+	@BENCH_FOLDER=$(QUALITY_PLATFORM_HOME)/bench $(BIN)/python -m benchmarks.drift $(if $(SIZE),--size $(SIZE))
 
 lock: ## Resolve the lock files anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \

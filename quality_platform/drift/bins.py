@@ -7,9 +7,10 @@ here, so that a threshold means the same thing everywhere:
   (-inf, e1], (e1, e2], ... (en, inf). A value that spans several deciles gets a bin of its own, so
   that on columns of few values (0 and 1, counts) no change hides within a bin.
 * categories: a bin per value of the reference with a share of at least 0.0005, if by that share at
-  least 10 rows are to be expected on either side, or if the share is at least 0.05. All others
-  share one bin, be they rare in the reference or not in it at all: of rare values, some are always
-  new and some are always gone, without any drift. (`new_share` tells what is new.)
+  least 10 rows are to be expected on either side, or if it has at least 5 rows and a share of
+  0.05. All others share one bin, be they rare in the reference or not in it at all: of rare
+  values, some are always new, and some are always gone, without any drift. (`new_share` tells what
+  is new.)
 * NULL and NaN are one bin of their own.
 
 Bins that are empty on both sides are left out.
@@ -32,8 +33,11 @@ OTHER = "(rare or new values)"
 RARE_SHARE = 5e-4
 RARE_ROWS = 10
 COMMON_SHARE = 0.05
+COMMON_ROWS = 5
 _SMALLEST_SHARE = 1e-4
-"""Stands for an empty bin's share, whose logarithm would be infinite."""
+_SMALLEST_ROWS = 0.5
+"""Stand for an empty bin, whose logarithm would be infinite: the share, or so much of a row where
+that is more. Of few rows, some bins are empty by chance, and must not weigh as if of thousands."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,13 @@ class Bins:
 
     @property
     def contributions(self) -> NDArray[np.float64]:
-        """What each bin adds to the PSI: (c - r) ln(c / r), with shares of at least 0.0001."""
-        reference, current = (_floored(share) for share in self.shares)
+        """What each bin adds to the PSI: (c - r) ln(c / r), with shares of a least size.
+
+        That is 0.0001, or half a row where that is more.
+        """
+        reference, current = (
+            _floored(share, rows) for share, rows in zip(self.shares, self.rows, strict=True)
+        )
         return np.asarray((current - reference) * np.log(current / reference), dtype=np.float64)
 
 
@@ -193,6 +202,6 @@ def _entropy_to(shares: NDArray[np.float64], middle: NDArray[np.float64]) -> flo
     return float((shares[some] * np.log(shares[some] / middle[some])).sum())
 
 
-def _floored(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    floored = np.maximum(share, _SMALLEST_SHARE)
+def _floored(share: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    floored = np.maximum(share, max(_SMALLEST_SHARE, _SMALLEST_ROWS / rows))
     return np.asarray(floored / floored.sum(), dtype=np.float64)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from quality_platform.drift.bins import (
+    COMMON_ROWS,
     COMMON_SHARE,
     MISSING,
     OTHER,
@@ -105,7 +106,8 @@ def bins_of(reference: CategoryProfile, current_rows: int | None = None) -> tupl
     """The values that have a bin of their own against so many rows; None: against any number."""
     fewer = min(reference.rows, reference.rows if current_rows is None else current_rows)
     expected = RARE_ROWS * reference.rows / max(fewer, 1)
-    least = max(RARE_SHARE * reference.rows, min(expected, COMMON_SHARE * reference.rows))
+    common = max(COMMON_SHARE * reference.rows, COMMON_ROWS)
+    least = max(RARE_SHARE * reference.rows, min(expected, common))
     return tuple(value for value, rows in reference.counts.items() if rows >= least)
 
 

@@ -255,11 +255,10 @@ def _numeric_bins(sides: NumericPair) -> Bins:
 
 
 def _of_bins(bins: Bins, risk: float) -> Found:
-    sizes = (risk, *bins.rows, len(bins))
     return {
-        "psi": (_exactly(psi(bins)), noise.psi_floor(*sizes)),
-        "js": (_exactly(jensen_shannon(bins)), noise.jensen_shannon_floor(*sizes)),
-        "cramers_v": (_exactly(cramers_v(bins)), noise.cramers_v_floor(*sizes)),
+        "psi": (_exactly(psi(bins)), noise.psi_floor(risk, bins)),
+        "js": (_exactly(jensen_shannon(bins)), noise.jensen_shannon_floor(risk, bins)),
+        "cramers_v": (_exactly(cramers_v(bins)), noise.cramers_v_floor(risk, bins)),
     }
 
 

@@ -197,32 +197,6 @@ class ColumnDrift:
         """One of the figures; None where the column has none of this measure."""
         return next((figure for figure in self.figures if figure.measure == measure), None)
 
-    @property
-    def psi(self) -> float:
-        """The population stability index."""
-        return self._high("psi") or 0.0
-
-    @property
-    def psi_threshold(self) -> float | None:
-        """What decides on it."""
-        found = self.figure("psi")
-        return found.threshold if found else None
-
-    @property
-    def ks(self) -> float | None:
-        """The Kolmogorov-Smirnov distance, at most; None where the column has none."""
-        return self._high("ks")
-
-    @property
-    def ks_threshold(self) -> float | None:
-        """What decides on it."""
-        found = self.figure("ks")
-        return found.threshold if found else None
-
-    def _high(self, measure: Measure) -> float | None:
-        found = self.figure(measure)
-        return found.high if found else None
-
 
 @dataclass(frozen=True)
 class VolumeDrift:

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 from math import log, pi, sqrt
 
+from quality_platform.drift.bins import Bins
 
-def psi_floor(risk: float, reference_rows: int, current_rows: int, bins: int) -> float:
+
+def psi_floor(risk: float, bins: Bins) -> float:
     """Of the PSI: it is distributed as chi2(bins - 1) * (1 / n + 1 / m).
 
-    Yurdakul, Statistical Properties of Population Stability Index, 2018.
+    Yurdakul, Statistical Properties of Population Stability Index, 2018. For bins of few rows see
+    `_statistic`.
     """
-    return _chi_square(risk, bins) * _of_sizes(reference_rows, current_rows)
+    return _statistic(risk, bins) * _of_sizes(*bins.rows)
 
 
-def jensen_shannon_floor(risk: float, reference_rows: int, current_rows: int, bins: int) -> float:
+def jensen_shannon_floor(risk: float, bins: Bins) -> float:
     """Of the Jensen-Shannon distance to the base 2.
 
     Near 0 the divergence is an eighth of the sum of (r - c)^2 / r, and so of the PSI.
     """
-    return sqrt(psi_floor(risk, reference_rows, current_rows, bins) / (8 * log(2)))
+    return sqrt(psi_floor(risk, bins) / (8 * log(2)))
 
 
-def cramers_v_floor(risk: float, reference_rows: int, current_rows: int, bins: int) -> float:
+def cramers_v_floor(risk: float, bins: Bins) -> float:
     """Of Cramer's V: its square times all rows is Pearson's chi-square, by definition."""
-    return sqrt(_chi_square(risk, bins) / (reference_rows + current_rows))
+    return sqrt(_statistic(risk, bins) / sum(bins.rows))
 
 
 def ks_floor(risk: float, reference_values: int, current_values: int) -> float:
@@ -72,12 +75,12 @@ def unseen_floor(risk: float, once: int, twice: int, known_rows: int, judged_row
     The known rows miss a part of the distribution that is about the share of categories which
     occur once in them (Good 1953), with a variance of (f1 + 2 f2) / n^2 (Esty, A Normal Limit Law
     for a Nonparametric Estimator of the Coverage of a Random Sample, 1983). The judged rows are a
-    sample in turn. Half of the risk goes to each. Where no category is rare, none is missing.
+    sample in turn. Where no category occurs once, a single one of a share up to -ln(risk) / n may
+    still be missing.
     """
-    if not once:
-        return 0.0
     z = sqrt(_chi_square(risk, 2))
-    missed = min(1.0, (once + z * sqrt(once + 2 * twice) + z * z / 2) / known_rows)
+    by_once = once + z * sqrt(once + 2 * twice) + z * z / 2 if once else 0.0
+    missed = min(1.0, max(by_once, log(1 / risk)) / known_rows)
     return min(1.0, missed + z * sqrt(missed * (1 - missed) / judged_rows) + 1 / judged_rows)
 
 
@@ -105,6 +108,22 @@ def wasserstein_floor(
 def volume_floor(risk: float, reference_rows: int, current_rows: int) -> float:
     """Of the logarithm of the ratio of two numbers of rows that each are Poisson."""
     return sqrt(_chi_square(risk, 2) * _of_sizes(reference_rows, current_rows))
+
+
+def _statistic(risk: float, bins: Bins) -> float:
+    """What Pearson's chi-square exceeds with probability `risk`; 0 for a single bin.
+
+    A gamma law with the statistic's mean and variance: bins - 1, and 2 (bins - 1) plus the sum of
+    the reciprocals of all expected rows (after Haldane, 1937). Of many rows it is chi2(bins - 1).
+    """
+    from scipy.special import gammainccinv
+
+    if len(bins) < 2:
+        return 0.0
+    share = (bins.reference + bins.current) / sum(bins.rows)
+    mean = len(bins) - 1
+    variance = 2 * mean + float((1 / share).sum()) * _of_sizes(*bins.rows)
+    return float(gammainccinv(mean * mean / variance, risk)) * variance / mean
 
 
 def _chi_square(risk: float, bins: int) -> float:

@@ -36,13 +36,11 @@ def profile_relation(
     settings: ProfileSettings | None = None,
     like: Profiles | None = None,
 ) -> dict[str, ColumnProfile]:
-    """Profiles of the columns of a relation, each read alone.
-
-    Numbers are streamed and sorted here; categories are counted by DuckDB, which spills to disk.
+    """Profiles of a relation's columns, each read alone; DuckDB counts categories, and may spill.
 
     Args:
         connection: a session of `lake.query.duckdb_session`.
-        relation: SQL of a relation that was not written by people, such as `read_parquet(...)`.
+        relation: SQL of a relation, by the platform's own hand, such as `read_parquet(...)`.
         columns: to be profiled.
         settings: how closely they are looked at.
         like: profiles of the reference, where these are of the rows that are compared with it: the
@@ -67,8 +65,8 @@ def profile_relation(
             chosen.distinct_limit,
             _category_like(known.get(column), column, family),
         )
-        is_exact = len(counted[2]) <= chosen.distinct_limit
-        profiles[column] = category_profile(column, str(type_), family, counted, is_exact=is_exact)
+        are_all = len(counted[2]) <= chosen.distinct_limit
+        profiles[column] = category_profile(column, str(type_), family, counted, is_exact=are_all)
     return profiles
 
 

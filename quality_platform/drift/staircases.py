@@ -26,11 +26,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether the value is known."""
-        return self.low == self.high
-
     def divided(self, by: float) -> Interval:
         """Both ends in another unit. Where that is 0, 0 stays 0, and the rest is infinite."""
         return Interval(_ratio(self.low, by), _ratio(self.high, by))

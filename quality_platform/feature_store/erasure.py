@@ -60,10 +60,8 @@ def erase_entity(
     with feast_errors(settings, "the entity cannot be erased"):
         store = open_store(settings)
         join_key, views = _views_of(store, entity)
-        return tuple(
-            _erased(settings, store, view, join_key, value, writing, dry_run=dry_run)
-            for view in views
-        )
+        asked = _Asked(settings, store, join_key, value, writing, dry_run)
+        return tuple(asked.erased(view) for view in views)
 
 
 def _views_of(store: FeatureStore, entity: str) -> tuple[str, list[FeatureView]]:
@@ -77,38 +75,40 @@ def _views_of(store: FeatureStore, entity: str) -> tuple[str, list[FeatureView]]
     return known[entity], [view for view in store.list_feature_views() if entity in view.entities]
 
 
-def _erased(  # noqa: PLR0913 - one step of the function above
-    settings: StoreSettings,
-    store: FeatureStore,
-    view: FeatureView,
-    join_key: str,
-    value: str | int,
-    writing: Writing,
-    *,
-    dry_run: bool,
-) -> ErasedEntity:
-    from quality_platform.feature_store.iceberg_offline_store import rows_of
+@dataclass(frozen=True)
+class _Asked:
+    settings: StoreSettings
+    store: FeatureStore
+    join_key: str
+    value: str | int
+    writing: Writing
+    dry_run: bool
 
-    rows, target = rows_of(view), Target(store.provider.online_store, store.config, view)
-    offline, table = Erasure(), settings.lake.find_table(rows.table)
-    if table is not None:
-        column = rows.source(join_key)
-        offline = erase_rows(settings.lake, table, column, value, writing, dry_run=dry_run)
-    online = _erase_online(target, join_key, value, dry_run=dry_run)
-    return ErasedEntity(view.name, rows.table, online, offline)
+    def erased(self, view: FeatureView) -> ErasedEntity:
+        """Removes the entity from one view."""
+        from quality_platform.feature_store.iceberg_offline_store import rows_of
 
-
-def _erase_online(target: Target, join_key: str, value: str | int, *, dry_run: bool) -> int:
-    view = OnlineView.of(target.view, target.config)
-    writer, _ = writer_of(target, view)
-    with closing(writer):
-        if not isinstance(writer, OnlineEraser):
-            raise MaterializationError(
-                "entities can be erased from SQLite and Redis only",
-                field=view.name,
-                received=type(target.store).__name__,
-                action="remove the entity with the store's own tools",
+        rows, lake = rows_of(view), self.settings.lake
+        offline, table = Erasure(), lake.find_table(rows.table)
+        if table is not None:
+            column = rows.source(self.join_key)
+            offline = erase_rows(
+                lake, table, column, self.value, self.writing, dry_run=self.dry_run
             )
-        if not dry_run:
-            writer.claim()
-        return writer.erase({join_key: value}, dry_run=dry_run)
+        return ErasedEntity(view.name, rows.table, self._erased_online(view), offline)
+
+    def _erased_online(self, registered: FeatureView) -> int:
+        target = Target(self.store.provider.online_store, self.store.config, registered)
+        view = OnlineView.of(registered, self.store.config)
+        writer, _ = writer_of(target, view)
+        with closing(writer):
+            if not isinstance(writer, OnlineEraser):
+                raise MaterializationError(
+                    "entities can be erased from SQLite and Redis only",
+                    field=view.name,
+                    received=type(target.store).__name__,
+                    action="remove the entity with the store's own tools",
+                )
+            if not self.dry_run:
+                writer.claim()
+            return writer.erase({self.join_key: self.value}, dry_run=self.dry_run)

@@ -14,6 +14,7 @@ from support.worker_server import WorkerServer, worker_server
 
 _TESTS = {
     "POSTGRES": ["*_postgres.py"],
+    "REDIS": ["*/test_redis_*.py"],
     "RESTARTS": ["*/test_catalog_restarts_postgres.py"],
     "SMALL_DISK": ["*/test_full_disk_postgres.py"],
 }

@@ -65,7 +65,7 @@ def test_a_period_is_compared_with_the_latest_month(project: Project) -> None:
 def test_windows_lie_before_the_current_rows(
     project: Project, drift: dict[str, object], days: int, later: int, rows: tuple[int, int]
 ) -> None:
-    platform = readings(project, {**BOTH, **drift, "ks": 0.9, "psi": 9}).open()
+    platform = readings(project, {**BOTH, **drift, "ks": 0.9, "psi": 4}).open()
     project.deliver("readings/1.csv", days_csv("2026-01-01", days))
     next_day = date(2026, 1, 1) + timedelta(days=days)
     project.deliver("readings/2.csv", days_csv(next_day.isoformat(), later, wild))

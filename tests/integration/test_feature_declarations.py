@@ -86,6 +86,9 @@ def test_what_depends_on_a_broken_view_stays_registered_with_it(project: Project
     applied = register_all(platform)
     assert applied.removed == ()
     assert services(platform) == {"offers"}
+    assert not is_registered(platform)
+    declaring(project, {"offers": OFFERS}, {"above": ABOVE})
+    assert not is_registered(project.open())
 
 
 def test_what_is_declared_anew_is_registered_by_a_run_with_nothing_new(project: Project) -> None:

@@ -110,6 +110,17 @@ def test_more_rows_than_one_command_holds_are_all_written(settings: StoreSetting
     assert counted(settings, "p0", "p401", "p9999", "p12344") == [0, 401, 9999, 12_344]
 
 
+@pytest.mark.parametrize("length", [0, 29, 31, 32, 300, 65_535, 65_536, 200_000])
+def test_texts_of_every_length_arrive(settings: StoreSettings, length: int) -> None:
+    view = replace(COUNTS, name="v" * 40, features=pa.schema([("f" * 40, pa.string())]))
+    at = counts(("ann", 1, 1))[0]["at"]
+    publish(settings, view, [{"person": "ann", "at": at, "f" * 40: "x" * length}])
+    applied(settings, view)
+    materialize(settings, view)
+    found = online_features(settings, [f"{view.name}:{'f' * 40}"], [{"person": "ann"}])
+    assert found["f" * 40] == ["x" * length]
+
+
 @pytest.mark.parametrize("year", [1820, 1969, 1970, 2026])
 def test_the_newest_value_stays_in_every_century(settings: StoreSettings, year: int) -> None:
     first = datetime(year, 1, 1, tzinfo=UTC)
@@ -244,6 +255,9 @@ def test_an_entity_is_forgotten_in_every_view_and_no_other_is(
     applied(settings, COUNTS, EVERYTHING, replace(COUNTS, name="others"))
     for view in ("counts", "everything", "others"):
         materialize_snapshot(settings, view)
+    other = replace(settings, project=f"my{settings.project}")
+    applied(other, EVERYTHING)
+    materialize(other, EVERYTHING)
     before = len(stored_in_redis(server))
     erased = erase_entity(settings, "person", "person 1", Writing(10**6), dry_run=False)
     assert {view.view: view.online for view in erased} == {
@@ -255,6 +269,8 @@ def test_an_entity_is_forgotten_in_every_view_and_no_other_is(
     # The hash of the person, and those of the person in two shops.
     assert len(after) == before - 3
     assert counted(settings, "person 1", "bob", "person 1*") == [None, 2, 3]
+    again = erase_entity(settings, "shop", "-7", Writing(10**6), dry_run=True)
+    assert [view.online for view in again] == [3]
 
 
 DELIVERIES = st.lists(

@@ -59,9 +59,11 @@ def location(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture(autouse=True)
 def unfrozen() -> Iterator[None]:
-    """What a whole location leaves frozen is not so for the other tests of this process."""
+    """The collector works for the other tests of this process as ever."""
+    threshold = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.set_threshold(*threshold)
 
 
 def keys(*names: str) -> set[dg.AssetKey]:

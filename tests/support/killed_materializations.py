@@ -1,6 +1,6 @@
 """Materializations that are killed at each of their steps, and what the store holds in the end.
 
-    python killed_materializations.py FOLDER [REDIS_PORT]
+    python killed_materializations.py FOLDER [REDIS_PORT [HOST]]
 
 Into SQLite, or into the Redis at the port. In every story one materialization is killed: the
 `first`, into an empty store, or the `second`, of what was published since. Writes one JSON object
@@ -48,7 +48,7 @@ VIEW = replace(
     COUNTS,
     features=pa.schema([("count", pa.int64()), ("twice", pa.int64()), ("name", pa.string())]),
 )
-PERSONS = [f"p{number:02}" for number in range(12)]
+PERSONS = [f"p{number:02}" for number in range(9)]
 WATCHED = (
     (sqlite_writer.SqliteWriter, "claim"),
     (sqlite_writer.SqliteWriter, "write"),
@@ -145,7 +145,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     location: OnlineLocation = SqliteOnline(folder / "online" / "online.db")
     if len(sys.argv) > 2:
-        location = RedisOnline("127.0.0.1", int(sys.argv[2]), db=8)
+        host = sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1"
+        location = RedisOnline(host, int(sys.argv[2]), db=8)
     settings = settings_of(folder, location)
     assert forked(partial(begin, settings, folder / "snapshots")) == "ended"
     for which in ("first", "second"):

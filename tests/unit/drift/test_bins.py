@@ -59,12 +59,12 @@ def test_psi_is_the_sum_over_the_bins() -> None:
     assert moved == pytest.approx(0.3 * log(0.8 / 0.5) - 0.3 * log(0.2 / 0.5), rel=1e-12)
 
 
-def test_an_empty_bin_counts_as_one_in_ten_thousand() -> None:
-    few, scale = 0.0001, 1.0001
-    by_hand = (few / scale - 0.1) * log(few / scale / 0.1) + (1 / scale - 0.9) * log(
-        1 / scale / 0.9
-    )
-    assert psi(of_counts([10, 90], [0, 100])) == pytest.approx(by_hand, rel=1e-12)
+@pytest.mark.parametrize(("rows", "least"), [(10, 0.005), (1000, 0.0001)])
+def test_an_empty_bin_counts_as_half_a_row_or_one_in_ten_thousand(rows: int, least: float) -> None:
+    few, most = least / (1 + least), 1 / (1 + least)
+    by_hand = (few - 0.1) * log(few / 0.1) + (most - 0.9) * log(most / 0.9)
+    found = psi(of_counts([rows, 9 * rows], [0, 10 * rows]))
+    assert found == pytest.approx(by_hand, rel=1e-12)
 
 
 @given(counts)
@@ -125,6 +125,7 @@ def test_rare_and_new_categories_share_a_bin() -> None:
 
 
 def test_a_category_of_which_few_current_rows_are_expected_is_rare_unless_it_is_common() -> None:
+    assert category_bins(categories({"a": 5, "b": 4}), categories({"b": 1})).labels == ("a", OTHER)
     reference = categories({"a": 900, "b": 50, "c": 49, "d": 1})
     assert category_bins(reference, categories({"a": 20})).labels == ("a", "b", OTHER)
     assert category_bins(reference, categories({"a": 300})).labels == ("a", "b", "c", OTHER)

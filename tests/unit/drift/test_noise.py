@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from quality_platform.drift import noise
+from quality_platform.drift.bins import Bins
 from quality_platform.drift.comparison import compare, compare_column, side_of
 from quality_platform.drift.figures import DriftThresholds, Measure
 
@@ -29,6 +30,12 @@ CATEGORIES: dict[str, Draw] = {
     "hundreds": lambda n: (GENERATOR.zipf(1.6, size=n) % 500).astype(str),
 }
 
+
+def of_counts(reference: list[int], current: list[int]) -> Bins:
+    sides = (np.array(side, dtype=np.int64) for side in (reference, current))
+    return Bins(("",) * len(reference), *sides, (True,) * len(reference))
+
+
 TINY = DriftThresholds(
     *[1e-12] * 9,
     false_alarms=0.05,
@@ -37,7 +44,7 @@ TINY = DriftThresholds(
 
 
 @pytest.mark.parametrize("kind", [*NUMBERS, *CATEGORIES])
-@pytest.mark.parametrize("sizes", [(400, 400), (1500, 300)])
+@pytest.mark.parametrize("sizes", [(400, 400), (1500, 300), (60, 40)])
 def test_no_measure_exceeds_its_floor_more_often_than_promised(
     kind: str, sizes: tuple[int, int]
 ) -> None:
@@ -98,12 +105,14 @@ def test_the_risk_is_spread_over_the_tests_of_a_comparison() -> None:
 
 
 def test_the_floors_are_the_critical_values() -> None:
-    assert noise.psi_floor(0.01, 500, 500, 10) == pytest.approx(21.66599 * 2 / 500, rel=1e-6)
-    assert noise.psi_floor(0.01, 500, 500, 1) == 0
+    many = 10**9
+    ten, two, one = (of_counts([many] * bins, [many] * bins) for bins in (10, 2, 1))
+    assert noise.psi_floor(0.01, ten) == pytest.approx(21.66599 * 2 / (10 * many), rel=1e-6)
+    assert noise.psi_floor(0.01, one) == 0
     assert noise.ks_floor(0.01, 500, 500) == pytest.approx(1.6276 * sqrt(1000 / 250_000), rel=1e-4)
     assert noise.ks_floor(0.01, 2, 2) == 1
-    assert noise.cramers_v_floor(0.01, 500, 500, 2) == pytest.approx(sqrt(6.6349 / 1000), rel=1e-4)
-    assert noise.unseen_floor(0.01, 0, 3, 500, 500) == 0
+    assert noise.cramers_v_floor(0.01, two) == pytest.approx(sqrt(6.6349 / 4 / many), rel=1e-4)
+    assert noise.unseen_floor(0.01, 0, 3, many, many) < 1e-7
     assert noise.share_floor(0.01, 0, 500, 0, 500) == pytest.approx(1 / 500)
 
 

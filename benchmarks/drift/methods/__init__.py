@@ -1,0 +1,1 @@
+"""The methods that are measured, each a program of its own (`protocol.serve`)."""

@@ -1,0 +1,1 @@
+"""The benchmark of the feature store: materialization, online reads, joins back in time."""
