@@ -181,7 +181,7 @@ def _drift_text(view: TableOutcome | None) -> str:
 
     results = [r for r in view.results if isinstance(r.spec.claim, NoDrift)] if view else []
     if not results:
-        return "nothing new"
+        return "no test" if view and view.loads else "nothing new"
     drifted = [r.spec.columns[0] for r in results if r.verdict not in (Verdict.PASS, Verdict.ERROR)]
     unknown = [r.spec.columns[0] for r in results if r.verdict is Verdict.ERROR]
     parts = [f"drifted: {', '.join(drifted)}"] if drifted else []

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
 _STYLES = {"pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
 
-_ROWS = (
-    "2013-01-01..2013-02-01 (the last day exclusive), tag:NAME, snapshot:ID, or a word of "
-    "runner.yaml such as latest_month"
-)
+_ROWS = "2013-01-01..2013-02-01 (the last day exclusive), tag:NAME, snapshot:ID"
+_CURRENT = f"{_ROWS}, latest_month, latest_week, latest_day, or snapshot for all"
 
 TableArgument = Annotated[str, typer.Argument(help="The table or feature view.")]
 ColumnsOption = Annotated[
@@ -40,7 +38,8 @@ class _TestByDefault(TyperGroup):
 drift = typer.Typer(
     cls=_TestByDefault,
     no_args_is_help=True,
-    help="Compare the published rows of a table or feature view with reference rows.",
+    help="Compare the published rows of a table or feature view with reference rows. "
+    "`drift TABLE` is short for `drift test TABLE`.",
 )
 
 
@@ -55,7 +54,7 @@ def judge(
             "previous_week, days:28, same_weekday:4.",
         ),
     ] = "",
-    current: Annotated[str, typer.Option("--current", help=f"Judge these rows: {_ROWS}.")] = "",
+    current: Annotated[str, typer.Option("--current", help=f"Judge these rows: {_CURRENT}.")] = "",
     columns: ColumnsOption = "",
     runner: RunnerOption = None,
     as_json: JsonOption = False,
@@ -83,7 +82,7 @@ def judge(
 def freeze_profile(
     table: TableArgument,
     name: Annotated[str, typer.Option("--name", help="The profile's name, for the reference.")],
-    rows: Annotated[str, typer.Option("--rows", help=f"Keep these rows: {_ROWS}.")] = "snapshot",
+    rows: Annotated[str, typer.Option("--rows", help=f"Keep these rows: {_CURRENT}.")] = "snapshot",
     columns: ColumnsOption = "",
     runner: RunnerOption = None,
 ) -> None:

@@ -117,6 +117,8 @@ def _imported(
             f"the function cannot be imported: {type(error).__name__}: {error}",
             field=definition.name,
             received=definition.python,
+            allowed="package.module:function; Feast calls it wherever features are read, so that "
+            "the path of a file cannot stand here",
             action="correct its path, or install the distribution that has the module",
         ) from error
     if not callable(found):

@@ -12,6 +12,7 @@ from quality_platform.config.drift_models import DriftConfig
 from quality_platform.errors import (
     EngineError,
     FeatureViewError,
+    Location,
     QualityPlatformError,
     TableNotFoundError,
     TableSchemaError,
@@ -58,7 +59,7 @@ def results_of(test: DriftTest) -> tuple[CheckResult, ...]:
     try:
         report = test.run()
     except COULD_NOT_RUN as error:
-        return tuple(_error(spec, error) for spec in test.specs)
+        return tuple(_error(spec, error, test.table.location) for spec in test.specs)
     if report.too_few is not None:
         return tuple(_too_few(spec, test.config, report) for spec in test.specs)
     *columns, overall = test.specs
@@ -186,10 +187,13 @@ def _too_few(spec: CheckSpec, config: DriftConfig, report: DriftReport) -> Check
     return replace(found, rows=report.current.rows, facts=_facts(report), detail=_sides(report))
 
 
-def _error(spec: CheckSpec, error: QualityPlatformError) -> CheckResult:
+def _error(
+    spec: CheckSpec, error: QualityPlatformError, location: Location | None = None
+) -> CheckResult:
     problem = error.problems[0]
-    action = f" (to do: {problem.action})" if problem.action else ""
-    return _could_not_run(spec, f"{problem.message}{action}")
+    told = {"allowed": problem.allowed, "to do": problem.action, "in": problem.location or location}
+    details = "; ".join(f"{name}: {value}" for name, value in told.items() if value)
+    return _could_not_run(spec, f"{problem.message} ({details})" if details else problem.message)
 
 
 def _could_not_run(spec: CheckSpec, why: str) -> CheckResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from quality_platform.config.environment import environment
 from quality_platform.errors import ConfigurationError
@@ -31,8 +32,8 @@ def feast_command(platform: Platform, arguments: Sequence[str]) -> FeastCommand:
     are in the environment of the process, and nowhere else.
 
     Raises:
-        ConfigurationError: it is asked to change what runner.yaml declares, or the registry's URL
-            is not one of PostgreSQL.
+        ConfigurationError: it is asked to change what runner.yaml declares, the registry's URL is
+            not one of PostgreSQL, or a package that it needs is not installed.
         SecretError: a secret cannot be had.
     """
     from quality_platform.feature_store.applying import write_feature_store_yaml
@@ -42,6 +43,12 @@ def feast_command(platform: Platform, arguments: Sequence[str]) -> FeastCommand:
             f"`feast {arguments[0]}` would remove what runner.yaml declares",
             field=arguments[0],
             action="change runner.yaml, and run `quality-platform register-features`",
+        )
+    if arguments[:1] == ["ui"] and find_spec("grpc_reflection") is None:
+        raise ConfigurationError(
+            "Feast's UI needs packages that are not installed",
+            field="ui",
+            action='pip install "quality-platform[feast-ui]"',
         )
     settings = store_settings(platform)
     file = write_feature_store_yaml(settings)
