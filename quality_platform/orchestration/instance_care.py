@@ -23,8 +23,8 @@ def instance_care(platform: Platform) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=INSTANCE_CARE,
-        description="Gives pools and tenants the limits of runner.yaml; ends runs whose process is gone, so "
-        "that they are retried.",
+        description="Gives pools and tenants the limits of runner.yaml; ends runs whose process is "
+        "gone, so that they are retried.",
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
