@@ -8,9 +8,11 @@ import pytest
 
 from benchmarks.bars import bars_of
 from benchmarks.data import dataset
+from benchmarks.drift.plan import METHODS
 from benchmarks.engines.protocol import Answer
 from benchmarks.environments import PEERS, python_of
 from benchmarks.expected import Expected
+from benchmarks.features.parts import PARTS
 from benchmarks.ingest import plan as ingest
 from benchmarks.measure import Engine, Measured, run_once
 from benchmarks.plan import ENGINES, FLOOR, MILLION, OURS, PLAN, SODA, Case, selected
@@ -152,7 +154,9 @@ def test_parts_of_the_plan_can_be_chosen():
 
 def test_every_environment_is_pinned_and_every_pin_has_a_use():
     loaders = {loader for case in ingest.PLAN for loader in case.loaders}
-    used = {peer.environment for peer in (*ENGINES, *loaders)} - {""} | {"chart"}
+    cases = [case for part in PARTS for case in part.CASES]
+    peers = (*ENGINES, *loaders, *METHODS, *cases)
+    used = {peer.environment for peer in peers} - {""} | {"chart"}
     assert {path.stem for path in PEERS.glob("*.txt")} == used
     for path in PEERS.glob("*.txt"):
         lines = path.read_text(encoding="utf-8").splitlines()

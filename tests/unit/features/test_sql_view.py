@@ -158,8 +158,8 @@ def test_a_row_that_fails_while_streaming_is_a_feature_view_error(
     inputs: dict[str, FeatureInput],
 ) -> None:
     sql = """SELECT
-      CAST(CASE WHEN i = 900000 THEN 'x' ELSE '1' END AS INTEGER) AS y
-    FROM (SELECT unnest(range(1000000)) AS i)"""
+      CAST(CASE WHEN i = 9999999 THEN 'x' ELSE '1' END AS INTEGER) AS y
+    FROM (SELECT unnest(range(10000000)) AS i)"""
     batches = compute(query(sql), inputs, EngineSettings())
     next(batches)
     with pytest.raises(FeatureViewError, match="Could not convert string 'x'") as caught:
