@@ -133,10 +133,14 @@ def _as_json(result: CheckResult) -> dict[str, Any]:
 
 
 def _print(console: Console, results: tuple[CheckResult, ...]) -> None:
-    for result in results:
+    # What keeps the whole test from running is told once.
+    is_one = len({(result.verdict, result.message) for result in results}) == 1 < len(results)
+    for result in results[:1] if is_one else results:
         word = result.verdict.value
-        line = f"[{_STYLES[word]}]{word:<5}[/] {result.spec.name}  {escape(result.message)}"
-        console.print(line, soft_wrap=True)
+        name = f"all {len(results)} checks" if is_one else result.spec.name
+        console.print(
+            f"[{_STYLES[word]}]{word:<5}[/] {name}  {escape(result.message)}", soft_wrap=True
+        )
     facts = results[-1].facts
     for side in ("reference", "current"):
         if side in facts:

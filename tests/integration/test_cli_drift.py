@@ -80,6 +80,15 @@ def test_what_cannot_be_asked_for_is_told(
     assert message in ended.text
 
 
+def test_what_keeps_the_whole_test_from_running_is_told_once(moved: Project) -> None:
+    asked = ("--reference", "tag:x", "--current", "snapshot")
+    ended = call("drift", "readings", *asked, "--runner", moved.runner)
+    assert ended.code == 2
+    assert ended.out.count("no branch or tag 'x'") == 1
+    assert "all 3 checks" in ended.out
+    assert "allowed: main" in ended.out
+
+
 def test_the_subcommands_are_told_by_the_help(home: object) -> None:
     ended = call("drift", "--help")
     assert (ended.code, "freeze" in ended.out, "test" in ended.out) == (0, True, True)
