@@ -109,7 +109,9 @@ def _published(snapshot: Snapshot, sample: int) -> Iterator[pa.RecordBatch]:
     statement = (
         f"SELECT r.* FROM {ROWS} AS r JOIN ({sampled}) AS s USING ({', '.join(keys)}) "
         f"WHERE {known} "
-        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {newest}) = 1"
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {newest}) = 1 "
+        # Which examples are shown must not depend on which thread was faster.
+        f"ORDER BY {', '.join(keys)}"
     )
     with session(snapshot) as connection:
         yield from connection.sql(statement).to_arrow_reader(_AT_ONCE)
