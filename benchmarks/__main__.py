@@ -10,10 +10,10 @@ is written to docs/benchmarks.md when the whole plan has run, or with --report.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.arguments import command_parser
 from benchmarks.data import dataset, size
 from benchmarks.environments import python_of
 from benchmarks.expected import expected
@@ -40,21 +40,13 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    default = Path(os.environ.get("BENCH_FOLDER", ".local/bench"))
-    parser.add_argument("--folder", type=Path, default=default, help="where data is kept")
+    parser = command_parser("benchmarks", __doc__, limit=600)
     parser.add_argument(
         "--engines", nargs="+", default=(), choices=[e.key for e in ENGINES], metavar="ENGINE",
         help=f"only these: {', '.join(e.key for e in ENGINES)}",
     )  # fmt: skip
     parser.add_argument("--sizes", nargs="+", type=size, default=(), help="only these: 1M 10M 30M")
     parser.add_argument("--repeats", type=int, help="runs of each case; the median counts")
-    parser.add_argument("--limit", type=float, default=600, help="seconds for one run")
-    parser.add_argument("--report", action="store_true", help="write the report in any case")
     return parser.parse_args()
 
 

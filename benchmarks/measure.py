@@ -12,14 +12,17 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from benchmarks.data import Dataset
 from benchmarks.engines.protocol import Answer, Job
 
 ROOT = Path(__file__).parent.parent
+
+One = TypeVar("One", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -114,3 +117,11 @@ def _add_answer(measured: Measured, written: Mapping[str, object]) -> None:
     measured.rss = int(str(fields.pop("rss")))
     measured.versions = fields.pop("versions")  # type: ignore[assignment]
     measured.answer = Answer(**fields)  # type: ignore[arg-type]
+
+
+def repeated(times: int, run: Callable[[], One]) -> list[One]:
+    """So many runs, each with a `failure`; the first that failed is the last."""
+    runs: list[One] = []
+    while len(runs) < times and not any(one.failure for one in runs):
+        runs.append(run())
+    return runs

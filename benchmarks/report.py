@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.bars import bars_of
@@ -46,7 +46,7 @@ def _parts(run: Run) -> Iterator[Iterable[str]]:
     yield _rules(run)
     yield [_LEFT.strip()]
     yield [_METHOD.strip()]
-    yield _machine(run)
+    yield machine_section(run.machine, _versions(run))
 
 
 def _bars(run: Run) -> Iterator[str]:
@@ -142,17 +142,25 @@ def _rules(run: Run) -> Iterator[str]:
     yield from table(("engine", "rows", "5 rules", "20 rules", "100 rules"), lines)
 
 
-def _machine(run: Run) -> Iterator[str]:
+def machine_section(machine: Mapping[str, str], versions: Iterable[str] = ()) -> Iterator[str]:
+    """What the results come from; `versions` are lines of a list, in any order."""
     yield "## Machine and versions"
     yield ""
-    yield "; ".join(f"{key}: {value}" for key, value in run.machine.items()) + "."
-    yield ""
-    versions = {
-        f"{result.name}: {', '.join(f'{k} {v}' for k, v in result.versions.items())}"
-        for result in run.results
-        if result.versions
-    }
-    yield from (f"- {line}" for line in sorted(versions))
+    yield "; ".join(f"{key}: {value}" for key, value in machine.items()) + "."
+    if lines := sorted(set(versions)):
+        yield ""
+        yield from (f"- {line}" for line in lines)
+
+
+def versions_of(name: str, versions: Mapping[str, str]) -> Iterator[str]:
+    """The line of what somebody was made of; none where that is not known."""
+    if versions:
+        yield f"{name}: {', '.join(f'{k} {v}' for k, v in versions.items())}"
+
+
+def _versions(run: Run) -> Iterator[str]:
+    for result in run.results:
+        yield from versions_of(result.name, result.versions)
 
 
 def _of(run: Run, rows: int, kind: str, rules: int) -> list[Result]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from benchmarks.documents import RunDocument
 from benchmarks.expected import Expected, holds
 from benchmarks.measure import Engine, Measured
 from benchmarks.plan import Case
@@ -52,8 +52,10 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunDocument):
     """All results of one run, and the machine that they come from."""
+
+    RESULT = Result
 
     machine: Mapping[str, str]
     results: tuple[Result, ...]
@@ -65,17 +67,6 @@ class Run:
             if (result.engine, result.rows, result.kind, result.rules) == wanted:
                 return None if result.failure else result
         return None
-
-    def save(self, path: Path) -> None:
-        """Writes the document."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> Run:
-        """Reads the document."""
-        written = json.loads(path.read_text(encoding="utf-8"))
-        return cls(written["machine"], tuple(Result(**result) for result in written["results"]))
 
 
 def result_of(

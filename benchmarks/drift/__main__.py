@@ -10,9 +10,10 @@ The report is written to docs/benchmarks-drift.md when the whole plan has run, o
 from __future__ import annotations
 
 import argparse
-import os
+from functools import partial
 from pathlib import Path
 
+from benchmarks.arguments import command_parser, number_of_rows
 from benchmarks.drift.measure import Measured, run_method
 from benchmarks.drift.plan import COLUMNS, METHODS, PLAN, Case
 from benchmarks.drift.protocol import Job
@@ -20,6 +21,7 @@ from benchmarks.drift.report import write_report
 from benchmarks.drift.results import COMMITTED, Result, Run, result_of
 from benchmarks.drift.rows import parquet_files
 from benchmarks.environments import python_of
+from benchmarks.measure import repeated
 from benchmarks.results import machine
 
 _SIZE = 10_000_000
@@ -48,10 +50,8 @@ def _runs(case: Case, arguments: argparse.Namespace) -> list[Measured]:
     files = parquet_files(folder / "data", case.rows(arguments.size))
     numeric, categorical = COLUMNS[case.columns]
     job = Job(str(files[0]), str(files[1]), numeric, categorical)
-    runs: list[Measured] = []
-    while len(runs) < case.repeats and not any(run.failure for run in runs):
-        runs.append(run_method(case.method, python, job, folder, arguments.limit))
-    return runs
+    once = partial(run_method, case.method, python, job, folder, arguments.limit)
+    return repeated(case.repeats, once)
 
 
 def _line(result: Result) -> str:
@@ -62,25 +62,13 @@ def _line(result: Result) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.drift",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    default = Path(os.environ.get("BENCH_FOLDER", ".local/bench"))
+    parser = command_parser("benchmarks.drift", __doc__, limit=1800)
     methods = [method.module for method in METHODS]
-    parser.add_argument("--folder", type=Path, default=default, help="where data is kept")
-    parser.add_argument("--size", type=_rows, default=_SIZE, help="rows: 10M, or fewer to try it")
+    parser.add_argument(
+        "--size", type=number_of_rows, default=_SIZE, help="rows: 10M, or fewer to try it"
+    )
     parser.add_argument("--methods", nargs="+", default=(), choices=methods, help="only these")
-    parser.add_argument("--limit", type=float, default=1800, help="seconds for one run")
-    parser.add_argument("--report", action="store_true", help="write the report in any case")
     return parser.parse_args()
-
-
-def _rows(text: str) -> int:
-    """A number of rows as people write it: 0.2M or 10M."""
-    factor = {"k": 1000, "M": 1_000_000}.get(text[-1:], 1)
-    return int(float(text[:-1] if factor > 1 else text) * factor)
 
 
 if __name__ == "__main__":

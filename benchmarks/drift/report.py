@@ -8,7 +8,7 @@ from benchmarks.drift.bars import bars_of
 from benchmarks.drift.plan import OURS, PART
 from benchmarks.drift.results import Result, Run
 from benchmarks.measure import ROOT
-from benchmarks.report import table
+from benchmarks.report import machine_section, table, versions_of
 
 PAGE = ROOT / "docs" / "benchmarks-drift.md"
 
@@ -35,7 +35,7 @@ def _parts(run: Run) -> Iterator[Iterator[str] | list[str]]:
         yield [f"## {rows / 1e6:g}M against {rows / 1e6:g}M rows"]
         yield _lines(run, rows)
     yield [_METHOD.strip()]
-    yield _machine(run)
+    yield machine_section(run.machine, _versions(run))
 
 
 def _lines(run: Run, rows: int) -> Iterator[str]:
@@ -60,17 +60,9 @@ def _line(run: Run, result: Result) -> tuple[str, ...]:
     )
 
 
-def _machine(run: Run) -> Iterator[str]:
-    yield "## Machine and versions"
-    yield ""
-    yield "; ".join(f"{key}: {value}" for key, value in run.machine.items()) + "."
-    yield ""
-    versions = {
-        f"{result.method}: {', '.join(f'{k} {v}' for k, v in result.versions.items())}"
-        for result in run.results
-        if result.versions
-    }
-    yield from (f"- {line}" for line in sorted(versions))
+def _versions(run: Run) -> Iterator[str]:
+    for result in run.results:
+        yield from versions_of(result.method, result.versions)
 
 
 _HEAD = """

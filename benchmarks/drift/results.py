@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from benchmarks.documents import RunDocument
 from benchmarks.drift.measure import Measured
 from benchmarks.drift.plan import Case, Method
 
@@ -37,8 +37,10 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunDocument):
     """All results of one run, and the machine that they come from; `size` is the plan's rows."""
+
+    RESULT = Result
 
     machine: Mapping[str, str]
     size: int
@@ -51,18 +53,6 @@ class Run:
             if (result.method, result.columns, result.rows) == wanted:
                 return None if result.failure else result
         return None
-
-    def save(self, path: Path) -> None:
-        """Writes the document."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> Run:
-        """Reads the document."""
-        written = json.loads(path.read_text(encoding="utf-8"))
-        results = tuple(Result(**result) for result in written["results"])
-        return cls(written["machine"], written["size"], results)
 
 
 def result_of(case: Case, size: int, measured: Sequence[Measured]) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 CHUNK = 1_000_000
 """Rows of a row group: made, and written, at once."""
@@ -40,7 +41,7 @@ def _write(file: Path, rows: int, drift: int) -> None:
     partial.rename(file)
 
 
-def _columns(generator, rows: int, drift: int) -> dict:  # type: ignore[no-untyped-def, type-arg]
+def _columns(generator: Any, rows: int, drift: int) -> dict[str, Any]:
     """The first, third, seventh and so on do not drift."""
     import numpy as np
     import pyarrow as pa

@@ -10,15 +10,16 @@ written to docs/benchmarks-features.md when the whole plan has run, or with --re
 from __future__ import annotations
 
 import argparse
-import os
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.features.measure import Measured, run_probe
+from benchmarks.arguments import command_parser, number_of_rows
+from benchmarks.features.measure import run_probe
 from benchmarks.features.parts import PARTS
-from benchmarks.features.plan import Case
 from benchmarks.features.report import write_report
 from benchmarks.features.results import COMMITTED, Result, Run, result_of
+from benchmarks.measure import repeated
 from benchmarks.results import machine
 
 _SIZE = 1_000_000
@@ -37,19 +38,16 @@ def main() -> None:
         if arguments.probes and case.probe not in arguments.probes:
             continue
         rows = int(arguments.size * case.times)
-        result = result_of(case, rows, _runs(case, rows, folder, arguments.limit))
+        result = result_of(
+            case,
+            rows,
+            repeated(case.repeats, partial(run_probe, case, rows, folder, arguments.limit)),
+        )
         print(_line(result), flush=True)
         run = Run(run.machine, run.versions, run.rows, (*run.results, result))
         run.save(output)
     if is_whole:
         write_report(run)
-
-
-def _runs(case: Case, rows: int, folder: Path, limit: float) -> list[Measured]:
-    runs: list[Measured] = []
-    while len(runs) < case.repeats and not any(run.failure for run in runs):
-        runs.append(run_probe(case, rows, folder, limit))
-    return runs
 
 
 def _versions() -> dict[str, str]:
@@ -72,25 +70,13 @@ def _line(result: Result) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.features",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    default = Path(os.environ.get("BENCH_FOLDER", ".local/bench"))
+    parser = command_parser("benchmarks.features", __doc__, limit=1800)
     probes = list(dict.fromkeys(case.probe for case in _CASES))
-    parser.add_argument("--folder", type=Path, default=default, help="where data is kept")
-    parser.add_argument("--size", type=_rows, default=_SIZE, help="rows: 1M, or fewer to try it")
+    parser.add_argument(
+        "--size", type=number_of_rows, default=_SIZE, help="rows: 1M, or fewer to try it"
+    )
     parser.add_argument("--probes", nargs="+", default=(), choices=probes, help="only these")
-    parser.add_argument("--limit", type=float, default=1800, help="seconds for one run")
-    parser.add_argument("--report", action="store_true", help="write the report in any case")
     return parser.parse_args()
-
-
-def _rows(text: str) -> int:
-    """A number of rows as people write it: 0.2M or 5M."""
-    factor = {"k": 1000, "M": 1_000_000}.get(text[-1:], 1)
-    return int(float(text[:-1] if factor > 1 else text) * factor)
 
 
 if __name__ == "__main__":

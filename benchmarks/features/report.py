@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from benchmarks.features.parts import PARTS
 from benchmarks.features.results import Run
 from benchmarks.measure import ROOT
-from benchmarks.report import table
+from benchmarks.report import machine_section, table
 
 PAGE = ROOT / "docs" / "benchmarks-features.md"
 
@@ -36,9 +36,7 @@ def _parts(run: Run) -> Iterator[Iterable[str]]:
 
 
 def _machine(run: Run) -> Iterator[str]:
-    yield "## Machine and versions"
-    yield ""
-    yield "; ".join(f"{key}: {value}" for key, value in run.machine.items()) + "."
+    yield from machine_section(run.machine)
     yield ""
     yield "; ".join(f"{name} {number}" for name, number in run.versions.items()) + "."
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from benchmarks.documents import RunDocument
 from benchmarks.features.measure import Measured
 from benchmarks.features.plan import Case
 
@@ -36,8 +36,10 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunDocument):
     """All results of one run, the machine and the versions that they come from."""
+
+    RESULT = Result
 
     machine: Mapping[str, str]
     versions: Mapping[str, str]
@@ -54,18 +56,6 @@ class Run:
     def of(self, probe: str) -> list[Result]:
         """All results of a probe."""
         return [result for result in self.results if result.probe == probe]
-
-    def save(self, path: Path) -> None:
-        """Writes the document."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> Run:
-        """Reads the document."""
-        written = json.loads(path.read_text(encoding="utf-8"))
-        results = tuple(Result(**result) for result in written["results"])
-        return cls(written["machine"], written["versions"], written["rows"], results)
 
 
 def result_of(case: Case, rows: int, runs: Sequence[Measured]) -> Result:

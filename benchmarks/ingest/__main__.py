@@ -10,12 +10,12 @@ The report is written to docs/benchmarks-ingest.md when the whole plan has run, 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.arguments import command_parser, number_of_rows
 from benchmarks.environments import python_of
 from benchmarks.ingest import rows
 from benchmarks.ingest.measure import Loader, Machinery, Measured, run_command, run_loader
@@ -49,26 +49,14 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.ingest",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    default = Path(os.environ.get("BENCH_FOLDER", ".local/bench"))
+    parser = command_parser("benchmarks.ingest", __doc__, limit=900)
     sources = list(dict.fromkeys(case.source for case in PLAN))
-    parser.add_argument("--folder", type=Path, default=default, help="where data is kept")
-    parser.add_argument("--size", type=_rows, default=_SIZE, help="rows: 5M, or fewer to try it")
+    parser.add_argument(
+        "--size", type=number_of_rows, default=_SIZE, help="rows: 5M, or fewer to try it"
+    )
     parser.add_argument("--sources", nargs="+", default=(), choices=sources, help="only these")
     parser.add_argument("--repeats", type=int, help="runs of each case; the median counts")
-    parser.add_argument("--limit", type=float, default=900, help="seconds for one run")
-    parser.add_argument("--report", action="store_true", help="write the report in any case")
     return parser.parse_args()
-
-
-def _rows(text: str) -> int:
-    """A number of rows as people write it: 0.2M or 5M."""
-    factor = {"k": 1000, "M": 1_000_000}.get(text[-1:], 1)
-    return int(float(text[:-1] if factor > 1 else text) * factor)
 
 
 @dataclass

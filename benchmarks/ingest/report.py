@@ -8,7 +8,7 @@ from benchmarks.ingest.bars import bars_of, megabytes_per_cpu_second
 from benchmarks.ingest.plan import GROWTH, LIMIT
 from benchmarks.ingest.results import Result, Run
 from benchmarks.measure import ROOT
-from benchmarks.report import table
+from benchmarks.report import machine_section, table, versions_of
 
 PAGE = ROOT / "docs" / "benchmarks-ingest.md"
 
@@ -42,7 +42,7 @@ def _parts(run: Run) -> Iterator[Iterator[str] | list[str]]:
             yield [f"## {title}"]
             yield _lines(run, found)
     yield [_METHOD.strip()]
-    yield _machine(run)
+    yield machine_section(run.machine, _versions(run))
 
 
 def _lines(run: Run, found: list[Result]) -> Iterator[str]:
@@ -77,17 +77,9 @@ def _told(result: Result) -> str:
     return f"{result.rows:,}{held}{wrong}"
 
 
-def _machine(run: Run) -> Iterator[str]:
-    yield "## Machine and versions"
-    yield ""
-    yield "; ".join(f"{key}: {value}" for key, value in run.machine.items()) + "."
-    yield ""
-    versions = {
-        f"{result.loader}: {', '.join(f'{k} {v}' for k, v in result.versions.items())}"
-        for result in run.results
-        if result.versions
-    }
-    yield from (f"- {line}" for line in sorted(versions))
+def _versions(run: Run) -> Iterator[str]:
+    for result in run.results:
+        yield from versions_of(result.loader, result.versions)
 
 
 _HEAD = """

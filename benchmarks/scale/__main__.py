@@ -10,13 +10,14 @@ report is written to docs/benchmarks-scale.md when the whole plan has run, or wi
 from __future__ import annotations
 
 import argparse
-import os
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
+from benchmarks.arguments import command_parser
+from benchmarks.measure import repeated
 from benchmarks.results import machine
-from benchmarks.scale.measure import Measured, run_probe
-from benchmarks.scale.plan import SIZES, Case, plan
+from benchmarks.scale.measure import run_probe
+from benchmarks.scale.plan import SIZES, plan
 from benchmarks.scale.report import write_report
 from benchmarks.scale.results import COMMITTED, Result, Run, result_of
 
@@ -32,19 +33,15 @@ def main() -> None:
     for case in plan(tuple(arguments.size) or SIZES):
         if arguments.probes and case.probe not in arguments.probes:
             continue
-        result = result_of(case, _runs(case, arguments.folder, arguments.limit))
+        result = result_of(
+            case,
+            repeated(case.repeats, partial(run_probe, case, arguments.folder, arguments.limit)),
+        )
         print(_line(result), flush=True)
         run = Run(run.machine, run.versions, (*run.results, result))
         run.save(output)
     if is_whole:
         write_report(run)
-
-
-def _runs(case: Case, folder: Path, limit: float) -> list[Measured]:
-    runs: list[Measured] = []
-    while len(runs) < case.repeats and not any(run.failure for run in runs):
-        runs.append(run_probe(case, folder, limit))
-    return runs
 
 
 def _line(result: Result) -> str:
@@ -57,18 +54,10 @@ def _line(result: Result) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    default = Path(os.environ.get("BENCH_FOLDER", ".local/bench"))
+    parser = command_parser("benchmarks.scale", __doc__, limit=900)
     probes = list(dict.fromkeys(case.probe for case in plan()))
-    parser.add_argument("--folder", type=Path, default=default, help="where scratch is kept")
     parser.add_argument("--size", type=int, nargs="+", default=(), help="tables of the locations")
     parser.add_argument("--probes", nargs="+", default=(), choices=probes, help="only these")
-    parser.add_argument("--limit", type=float, default=900, help="seconds for one run")
-    parser.add_argument("--report", action="store_true", help="write the report in any case")
     return parser.parse_args()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from benchmarks.measure import ROOT
-from benchmarks.report import table
+from benchmarks.report import machine_section, table
 from benchmarks.scale.bars import bars_of, due_seconds, run_seconds
 from benchmarks.scale.plan import CHECKS, DUE, QUEUED, TENANT_LIMIT, TENANTS
 from benchmarks.scale.results import Result, Run
@@ -155,9 +155,7 @@ def _plain(result: Result, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _machine(run: Run) -> Iterator[str]:
-    yield "## Machine and versions"
-    yield ""
-    yield "; ".join(f"{key}: {value}" for key, value in run.machine.items()) + "."
+    yield from machine_section(run.machine)
     yield "; ".join(f"{key} {value}" for key, value in run.versions.items()) + "."
 
 

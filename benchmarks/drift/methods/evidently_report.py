@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.drift.protocol import Answer, Job, imported, serve
 
@@ -30,7 +31,7 @@ def run(job: Job) -> Answer:
     return Answer()
 
 
-def _frame(file: str, job: Job):  # type: ignore[no-untyped-def]
+def _frame(file: str, job: Job) -> Any:
     import pyarrow.parquet as pq
 
     return pq.read_table(file, columns=[*job.numeric, *job.categorical]).to_pandas()

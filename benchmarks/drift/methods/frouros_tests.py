@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.drift.protocol import Answer, Job, imported, serve
 
@@ -30,7 +31,7 @@ def run(job: Job) -> Answer:
     return answer
 
 
-def _values(file: str, column: str):  # type: ignore[no-untyped-def]
+def _values(file: str, column: str) -> Any:
     import pyarrow.parquet as pq
 
     table = pq.read_table(file, columns=[column])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from benchmarks.drift.protocol import Answer, Job, imported, serve
 
@@ -31,7 +32,7 @@ def run(job: Job) -> Answer:
     )
 
 
-def answered(drifts) -> Answer:  # type: ignore[no-untyped-def]
+def answered(drifts: Iterable[Any]) -> Answer:
     """The figures of the platform's findings."""
     answer = Answer()
     for drift in drifts:
@@ -45,7 +46,7 @@ def answered(drifts) -> Answer:  # type: ignore[no-untyped-def]
     return answer
 
 
-def _side(file: str, column: str):  # type: ignore[no-untyped-def]
+def _side(file: str, column: str) -> Any:
     import pyarrow.parquet as pq
 
     from quality_platform.drift.comparison import side_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.drift.protocol import Answer, Job, imported, serve
 
@@ -34,13 +35,13 @@ def _files(job: Job) -> tuple[str, str]:
     return job.reference, job.current
 
 
-def _column(file: str, column: str):  # type: ignore[no-untyped-def]
+def _column(file: str, column: str) -> Any:
     import pyarrow.parquet as pq
 
     return pq.read_table(file, columns=[column]).column(column)
 
 
-def _counts(column) -> dict[str, int]:  # type: ignore[no-untyped-def]
+def _counts(column: Any) -> dict[str, int]:
     import pyarrow.compute as pc
 
     entries = pc.value_counts(column)
