@@ -25,11 +25,11 @@ from quality_platform.checks.specs import (
     Severity,
     SodaCheck,
     SqlMetric,
-    Threshold,
     Unique,
     When,
 )
 from quality_platform.checks.stated_rules import stated_claim, stated_threshold
+from quality_platform.checks.thresholds import Threshold
 from quality_platform.contracts.models import QualityRule, Relationship, SchemaObject, SlaProperty
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import (

@@ -12,15 +12,13 @@ from decimal import Decimal
 
 from quality_platform.checks.naming import identifier
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     CheckSpec,
     Fresh,
-    Operator,
     Retained,
     Scope,
     Severity,
-    Threshold,
 )
+from quality_platform.checks.thresholds import NONE_ALLOWED, Operator, Threshold
 from quality_platform.contracts.models import Contract, SchemaObject, SlaProperty
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import ContractError, Problem

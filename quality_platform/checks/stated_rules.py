@@ -17,7 +17,6 @@ from quality_platform.checks.expectation_kinds import (
 )
 from quality_platform.checks.nested import Place, place_of, require_column
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     Claim,
     Expectation,
     InSet,
@@ -26,15 +25,14 @@ from quality_platform.checks.specs import (
     Note,
     NotMissing,
     NotNull,
-    Operator,
     RowCount,
     Satisfies,
     SodaCheck,
     SqlMetric,
-    Threshold,
     Unique,
     When,
 )
+from quality_platform.checks.thresholds import NONE_ALLOWED, Operator, Threshold
 from quality_platform.contracts.models import QualityRule, SchemaObject
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import parse_yaml

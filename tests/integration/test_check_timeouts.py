@@ -10,7 +10,8 @@ import duckdb
 import pytest
 from support.batches import SMALL, Batch, bound, gate, rows
 
-from quality_platform.checks.specs import Operator, SqlMetric
+from quality_platform.checks.specs import SqlMetric
+from quality_platform.checks.thresholds import Operator
 from quality_platform.errors import EngineError
 from quality_platform.lake.query import duckdb_session, time_limit
 

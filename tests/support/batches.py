@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     CheckSpec,
     Claim,
     ForeignKey,
@@ -28,15 +27,14 @@ from quality_platform.checks.specs import (
     Nested,
     NotMissing,
     NotNull,
-    Operator,
     PropertyCount,
     Satisfies,
     Scope,
     Severity,
-    Threshold,
     UniqueItems,
     ValueClaim,
 )
+from quality_platform.checks.thresholds import NONE_ALLOWED, Operator, Threshold
 from quality_platform.errors import Location
 from quality_platform.lake.query import EngineSettings
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles

@@ -18,11 +18,10 @@ from quality_platform.checks.specs import (
     CheckSpec,
     Claim,
     Expectation,
-    Operator,
     Scope,
     SodaCheck,
-    Threshold,
 )
+from quality_platform.checks.thresholds import Operator, Threshold
 
 FOLDER = Path(__file__).parents[1] / "cases" / "engines"
 CLAIMS: dict[str, type[Claim]] = {

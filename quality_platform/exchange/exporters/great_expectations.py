@@ -22,13 +22,12 @@ from quality_platform.checks.specs import (
     Note,
     NotMissing,
     NotNull,
-    Operator,
     RowCount,
     Scope,
     Severity,
-    Threshold,
     Unique,
 )
+from quality_platform.checks.thresholds import Operator, Threshold
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.exchange.exporters.checks import checks_of, is_nested, loss_of, plain
 from quality_platform.exchange.results import Exported, Loss

@@ -23,18 +23,17 @@ from quality_platform.checks.specs import (
     Nested,
     NotMissing,
     NotNull,
-    Operator,
     RowCount,
     Satisfies,
     Scope,
     Severity,
     SodaCheck,
     SqlMetric,
-    Threshold,
     Unique,
     When,
 )
 from quality_platform.checks.sql_guard import BATCH
+from quality_platform.checks.thresholds import Operator, Threshold
 from quality_platform.contracts.models import Contract, SchemaObject
 from quality_platform.exchange.exporters.checks import (
     checks_of,

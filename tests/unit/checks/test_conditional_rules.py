@@ -13,14 +13,13 @@ from quality_platform.checks.specs import (
     Matches,
     NotMissing,
     NotNull,
-    Operator,
     RowCount,
     Satisfies,
     Scope,
-    Threshold,
     Unique,
     When,
 )
+from quality_platform.checks.thresholds import Operator, Threshold
 
 ID = "{name: id, logicalType: integer}"
 COUNTRY = "{name: country, logicalType: string}"

@@ -10,23 +10,21 @@ import pytest
 from support.contracts import line_of, orders, specs_of
 
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     Expectation,
     InSet,
     Matches,
     Note,
     NotMissing,
     NotNull,
-    Operator,
     RowCount,
     Satisfies,
     Scope,
     Severity,
     SodaCheck,
     SqlMetric,
-    Threshold,
     Unique,
 )
+from quality_platform.checks.thresholds import NONE_ALLOWED, Operator, Threshold
 
 ID = "{name: id, logicalType: integer}"
 NAME = "{name: name, logicalType: string}"

@@ -9,7 +9,6 @@ from support.contracts import line_of, load_text, orders, specs_of
 
 from quality_platform.checks.derive import check_specs
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     Conforms,
     ForeignKey,
     InRange,
@@ -20,6 +19,7 @@ from quality_platform.checks.specs import (
     Severity,
     Unique,
 )
+from quality_platform.checks.thresholds import NONE_ALLOWED
 
 ID = "{name: id, logicalType: integer}"
 

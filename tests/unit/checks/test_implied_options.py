@@ -10,7 +10,6 @@ from support.contracts import line_of, orders, specs_of
 from support.problems import only_problem, place
 
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     HasFormat,
     InRange,
     InSet,
@@ -21,6 +20,7 @@ from quality_platform.checks.specs import (
     Scope,
     UniqueItems,
 )
+from quality_platform.checks.thresholds import NONE_ALLOWED
 from quality_platform.errors import ContractError
 
 

@@ -17,9 +17,9 @@ from quality_platform.checks.specs import (
     Nested,
     NotMissing,
     NotNull,
-    Operator,
     Scope,
 )
+from quality_platform.checks.thresholds import Operator
 from quality_platform.errors import ContractError
 
 ID = "{name: id, logicalType: integer}"

@@ -11,13 +11,13 @@ from support.problems import only_problem, place
 from quality_platform.checks.derive import check_specs
 from quality_platform.checks.sla_rules import sla_problems
 from quality_platform.checks.specs import (
-    NONE_ALLOWED,
     CheckSpec,
     Fresh,
     Retained,
     Scope,
     Severity,
 )
+from quality_platform.checks.thresholds import NONE_ALLOWED
 from quality_platform.errors import ContractError
 
 SCHEMA = """schema:

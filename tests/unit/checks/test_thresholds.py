@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from quality_platform.checks.specs import NONE_ALLOWED, Operator, Threshold
+from quality_platform.checks.thresholds import NONE_ALLOWED, Operator, Threshold
 
 
 def threshold(operator: Operator, *values: str, percent: bool = False) -> Threshold:

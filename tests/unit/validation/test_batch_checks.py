@@ -16,13 +16,13 @@ from quality_platform.checks.specs import (
     InSet,
     Matches,
     NotNull,
-    Operator,
     RowCount,
     Satisfies,
     Severity,
     SqlMetric,
     Unique,
 )
+from quality_platform.checks.thresholds import Operator
 from quality_platform.lake.query import duckdb_session
 
 

@@ -18,12 +18,12 @@ from quality_platform.checks.specs import (
     Fresh,
     InRange,
     NotNull,
-    Operator,
     Retained,
     RowCount,
     Unique,
     When,
 )
+from quality_platform.checks.thresholds import Operator
 from quality_platform.lake.query import duckdb_session
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

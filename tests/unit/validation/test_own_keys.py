@@ -10,7 +10,13 @@ import pytest
 from duckdb import DuckDBPyConnection
 from support.batches import SMALL, bound, gate, labelled_rows, parquet, places, row_rule
 
-from quality_platform.checks.specs import CheckSpec, ForeignKey, InSet, Operator, Severity
+from quality_platform.checks.specs import (
+    CheckSpec,
+    ForeignKey,
+    InSet,
+    Severity,
+)
+from quality_platform.checks.thresholds import Operator
 from quality_platform.lake.query import duckdb_session
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.row_rules import ReferenceKeys

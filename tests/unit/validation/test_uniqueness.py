@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.batches import SMALL, Batch, bound, gate, labelled_rows, places, row_rule, rows
 
-from quality_platform.checks.specs import Operator, Unique
+from quality_platform.checks.specs import Unique
+from quality_platform.checks.thresholds import Operator
 from quality_platform.lake.query import duckdb_session
 from quality_platform.validation.ordered_keys import out_of_order
 
