@@ -2,137 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
 from quality_platform.drift.bins import decile_ranks
+from quality_platform.drift.grids import grid_of
+from quality_platform.drift.moments import Moments
 from quality_platform.drift.profiles import NumericProfile, ProfileSettings
+from quality_platform.drift.samples import CloseLook, GriddedSample
+from quality_platform.drift.value_counts import DistinctValues, PointCounter
 from quality_platform.drift.values import Column, Family, Numbers, numbers_of
-
-_BLOCK = 2**17
-"""Values whose moments are taken at once: they fit into the cache."""
-
-
-@dataclass
-class Moments:
-    """Mean and variance of the finite values so far, by the update of Chan, Golub and LeVeque."""
-
-    count: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-
-    def add(self, values: Numbers) -> None:
-        """Takes in more values."""
-        for start in range(0, values.size, _BLOCK):
-            block = values[start : start + _BLOCK].astype(np.float64, copy=False)
-            finite = np.isfinite(block)
-            if finite.any():
-                self._add_block(block if finite.all() else block[finite])
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation, of all values (not of a sample); NaN where there are none."""
-        return float(np.sqrt(self.squares / self.count)) if self.count else float("nan")
-
-    def _add_block(self, block: NDArray[np.float64]) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(block.mean())
-            away = block - mean
-            # Not by BLAS, whose threads burn more than they save on a block of this size.
-            squares = float(np.square(away, out=away).sum())
-            total, step = self.count + block.size, mean - self.mean
-            self.squares += squares + step * step * self.count * block.size / total
-            self.mean += step * block.size / total
-        self.count = total
-
-
-@dataclass
-class DistinctValues:
-    """Distinct values and their rows so far; given up where there are more than the limit."""
-
-    limit: int
-    values: Numbers | None = None
-    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    is_over: bool = False
-
-    def add(self, ordered: Numbers) -> None:
-        """Takes in more values, in ascending order."""
-        if self.is_over or not ordered.size:
-            return
-        starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-        if starts.size >= self.limit:
-            self._give_up()
-            return
-        values = ordered[np.append(0, starts)]
-        rows = np.diff(starts, prepend=0, append=ordered.size)
-        if self.values is None:
-            self.values, self.rows = values, rows
-        else:
-            self._merge(values, rows)
-
-    def _merge(self, values: Numbers, rows: NDArray[np.int64]) -> None:
-        assert self.values is not None
-        both = np.concatenate([self.values, values])
-        order = np.argsort(both, kind="stable")
-        both, counts = both[order], np.concatenate([self.rows, rows])[order]
-        starts = np.append(0, np.flatnonzero(both[1:] != both[:-1]) + 1)
-        if starts.size > self.limit:
-            self._give_up()
-        else:
-            self.values, self.rows = both[starts], np.add.reduceat(counts, starts)
-
-    def _give_up(self) -> None:
-        self.is_over, self.values, self.rows = True, None, np.empty(0, np.int64)
-
-
-@dataclass
-class PointCounter:
-    """Counts values below and at given points, and keeps the least and the greatest value."""
-
-    points: Numbers
-    total: int = 0
-    extremes: list[Numbers] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.below = np.zeros(self.points.size, np.int64)
-        self.upto = np.zeros(self.points.size, np.int64)
-        self.ends = [0, 0]
-
-    def add(self, ordered: Numbers) -> None:
-        """Takes in more values, in ascending order."""
-        if not ordered.size:
-            return
-        self.below += np.searchsorted(ordered, self.points, side="left")
-        self.upto += np.searchsorted(ordered, self.points, side="right")
-        self.total += ordered.size
-        low, high = ordered[:1], ordered[-1:]
-        lows = int(np.searchsorted(ordered, low, side="right")[0])
-        highs = ordered.size - int(np.searchsorted(ordered, high, side="left")[0])
-        if not self.extremes:
-            self.extremes, self.ends = [low, high], [lows, highs]
-            return
-        for end, value, rows in ((0, low, lows), (1, high, highs)):
-            known = self.extremes[end]
-            if value == known:
-                self.ends[end] += rows
-            elif (value < known) == (end == 0):
-                self.extremes[end], self.ends[end] = value, rows
-
-    def staircase(self) -> tuple[Numbers, NDArray[np.int64], NDArray[np.int64]]:
-        """Points from the least to the greatest value, the rows at them, and between them."""
-        if not self.extremes:
-            return self.points[:0], np.empty(0, np.int64), np.empty(0, np.int64)
-        low, high = self.extremes
-        inner = (self.points > low) & (self.points < high)
-        ends = [low] if low == high else [low, high]
-        points = np.concatenate([ends[0], self.points[inner], *ends[1:]])
-        above = self.total - self.ends[1]
-        below = np.concatenate([[0], self.below[inner], [above][: len(ends) - 1]])
-        upto = np.concatenate([[self.ends[0]], self.upto[inner], [self.total][: len(ends) - 1]])
-        before = np.append(0, upto[:-1])
-        return points, (upto - below).astype(np.int64), (below - before).astype(np.int64)
 
 
 class NumericCollector:
@@ -160,13 +39,13 @@ class NumericCollector:
         self._nulls += nulls
         self._nans += nans
         self._moments.add(values)
-        if self._counter is not None or not self._distinct.is_over:
-            ordered = np.sort(values)
-            self._distinct.add(ordered)
-            if self._counter is not None:
-                self._counter.add(ordered)
+        counted = self._distinct.add(values)
         if self._counter is None:
             self._hold(values)
+        elif counted is not None:
+            self._counter.add_counted(*counted)
+        else:
+            self._counter.add(values)
 
     @property
     def needs_second_pass(self) -> bool:
@@ -175,12 +54,12 @@ class NumericCollector:
 
     def begin_second_pass(self) -> None:
         """Chooses the points at which `recount` counts."""
-        self._counter = PointCounter(points_of(self._ordered(), self._settings))
+        self._counter = PointCounter(points_of(self._sample(), self._settings)[0])
 
     def recount(self, column: Column) -> None:
         """Takes in a batch for the second time."""
         assert self._counter is not None
-        self._counter.add(np.sort(numbers_of(column)[0]))
+        self._counter.add(numbers_of(column)[0])
 
     def profile(self, column: str, type_: str, family: Family) -> NumericProfile:
         """The profile of all that was taken in."""
@@ -208,9 +87,10 @@ class NumericCollector:
             rows = self._distinct.rows
             return self._distinct.values, rows, np.zeros(rows.size, np.int64)
         if self._counter is None:
-            ordered = self._ordered()
-            self._counter = PointCounter(points_of(ordered, self._settings))
-            self._counter.add(ordered)
+            sample = self._sample()
+            points, look = points_of(sample, self._settings)
+            self._counter = PointCounter(points)
+            self._counter.add_looked(sample, look)
         return self._counter.staircase()
 
     def _hold(self, values: Numbers) -> None:
@@ -219,31 +99,31 @@ class NumericCollector:
             self._stride *= 2
             self._held = [held[::2].copy() for held in self._held]
 
-    def _ordered(self) -> Numbers:
-        if not self._held:
-            return np.empty(0)
-        held = np.concatenate(self._held)
+    def _sample(self) -> GriddedSample:
+        """All that is held, counted in a grid."""
+        held = np.concatenate(self._held) if self._held else np.empty(0)
         self._held = []
-        held.sort()
-        return held
+        return GriddedSample(held, grid_of(held))
 
 
-def points_of(ordered: Numbers, settings: ProfileSettings) -> Numbers:
-    """The points of a staircase over these values, which are in ascending order.
+def points_of(sample: GriddedSample, settings: ProfileSettings) -> tuple[Numbers, CloseLook]:
+    """The points of a staircase over these values, and a look at the buckets that they are in.
 
     They lie at ranks of equal share, at the deciles that cut the bins, and ever closer towards both
     ends, where single values lie far apart.
     """
-    size = ordered.size
-    if not size:
-        return ordered
-    tail = 2 ** np.arange(int(np.log2(size)) + 1) - 1
-    ranks = np.concatenate(
-        [
-            decile_ranks(size, settings.points),
-            decile_ranks(size, settings.bins),
-            tail,
-            size - 1 - tail,
-        ]
+    size = sample.size
+    tail = 2 ** np.arange(int(np.log2(max(size, 1))) + 1) - 1
+    ranks = np.unique(
+        np.concatenate(
+            [
+                decile_ranks(size, settings.points),
+                decile_ranks(size, settings.bins),
+                tail,
+                size - 1 - tail,
+            ]
+        )
     )
-    return np.unique(ordered[np.unique(np.maximum(ranks, 0))])
+    ranks = ranks[(ranks >= 0) & (ranks < size)]
+    look, values = sample.at_ranks(ranks)
+    return np.unique(values), look

@@ -1,10 +1,4 @@
-"""Exact distances of two numeric samples that are held in memory, without sorting them.
-
-Both are counted in the same fine grid of equal width first. As a distribution function does not
-fall, the counts bound it within each bucket of the grid. Only the few buckets in which that leaves
-anything open are looked at closely: their values are picked out and sorted. The results are those
-of sorting everything, at a third of its cost.
-"""
+"""Numeric samples that are held in memory, counted in a grid, and looked at closely in parts."""
 
 from __future__ import annotations
 
@@ -15,20 +9,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from quality_platform.drift.numeric_profiles import Moments
+from quality_platform.drift.grids import Buckets, FinerGrid, Mask
+from quality_platform.drift.moments import Moments
 from quality_platform.drift.values import Family, Kind, Numbers
 
 _CHUNK = 2**16
 """Values that are worked on at once: they fit into the cache."""
 
-_MOST_BUCKETS = 2**16
-_VALUES_PER_BUCKET = 128
-_BUCKETS_PER_CELL = 16
 _HEAVY = 4
 """Times the mean number of values from which on a bucket is asked whether it has only one."""
 
-_PROBES = 2**14
-"""Values of each side from which the grid is made."""
+_LEAST_HEAVY = 128
+"""Fewer values are sorted sooner than asked."""
+
+_STRIDE = 64
+"""One value of so many tells of most buckets that they have several."""
 
 Counts = NDArray[np.int64]
 
@@ -64,166 +59,121 @@ class NumericSample:
         return moments.deviation
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Buckets over the numbers; the first and the last one hold all that lies beyond.
-
-    Cells of equal width are cut into buckets of equal width, more of them where there are more
-    values. A value's bucket is found by arithmetic. Rounding never puts a greater value into a
-    lower bucket, which is all that exactness needs.
+class GriddedSample:
+    """A sample, or the part of one that a finer grid covers, counted in a grid.
 
     Attributes:
-        low: where the cells begin.
-        width: of a cell.
-        first: the first bucket of each cell.
-        parts: how many buckets each cell has.
+        size: The number of values of the whole sample.
+        rows: The values in each bucket.
+        before: The values of the whole sample before each bucket.
+        parts: The sum of what lies between the start of each bucket and its values, in buckets.
     """
 
-    low: float
-    width: float
-    first: NDArray[np.float64]
-    parts: NDArray[np.float64]
-
-    @cached_property
-    def starts(self) -> NDArray[np.float64]:
-        """How far behind `low` each bucket begins, and the last one would end."""
-        cell = np.repeat(np.arange(self.parts.size), self.parts.astype(np.int64))
-        within = (np.arange(cell.size) - self.first[cell]) / self.parts[cell]
-        return np.asarray(np.append(cell + within, self.parts.size) * self.width)
+    def __init__(self, values: Numbers, grid: Buckets, size: int | None = None) -> None:
+        """Counts the values; `size` is that of the whole sample where they are a part of it."""
+        self.values, self.grid = values, grid
+        self.size = values.size if size is None else size
+        self.is_sorted = False
+        buckets = grid.starts.size
+        self.index: NDArray[np.integer] = np.empty(
+            values.size, np.uint16 if buckets <= 2**16 else np.int32
+        )
+        self.parts = np.zeros(buckets)
+        self.rows: Counts = np.zeros(buckets, np.int64)
+        for part in _chunks(values.size, max(_CHUNK, buckets)):
+            found, within = grid.located(values[part])
+            self.index[part] = found
+            self.rows += np.bincount(found, minlength=buckets)
+            self.parts += np.bincount(found, within, minlength=buckets)
+        self._place: Counts = np.cumsum(self.rows) - self.rows
+        self.before = self._place
 
     @property
-    def buckets(self) -> int:
-        """How many there are."""
-        return self.starts.size - 1
+    def upto(self) -> Counts:
+        """The values of the whole sample up to the end of each bucket."""
+        return np.asarray(self.before + self.rows)
 
-    def away(self, values: Numbers) -> NDArray[np.float64]:
-        """How far behind `low` the values lie; exact where they are close together."""
-        with np.errstate(over="ignore"):
-            return np.asarray(values.astype(np.float64) - self.low)
-
-    def places(self, values: Numbers) -> NDArray[np.float64]:
-        """Where the values lie, in buckets from the first one."""
-        away = self.away(values)
-        with np.errstate(over="ignore"):
-            away *= 1 / self.width
-        np.clip(away, 0, self.parts.size - 1, out=away)
-        cell = away.astype(np.int32)
-        away -= cell
-        away *= self.parts[cell]
-        away += self.first[cell]
-        return away
-
-    def index(self, values: Numbers) -> NDArray[np.uint16]:
-        """The bucket of each value."""
-        return self.places(values).astype(np.uint16)
-
-
-def grid_of(one: Numbers, other: Numbers) -> Grid:
-    """A grid for two samples, from some of their values."""
-    size = one.size + other.size
-    buckets = int(np.clip(2 ** int(np.log2(size / _VALUES_PER_BUCKET + 1)), 16, _MOST_BUCKETS))
-    cells = max(4, buckets // _BUCKETS_PER_CELL)
-    probes = np.concatenate([_probes(one), _probes(other)])
-    probes.sort()
-    few = probes.size // 1000
-    low, high = (float(probes[few]), float(probes[-1 - few])) if probes.size else (0.0, 0.0)
-    with np.errstate(over="ignore"):
-        width = (high - low) / (cells - 2)
-    if not np.finfo(np.float64).tiny < width < np.finfo(np.float64).max:
-        width = 1.0
-    low -= width
-    inner = probes[few : probes.size - few]
-    cell = np.clip((inner / width - low / width).astype(np.int64), 0, cells - 1)
-    parts = 1 + np.bincount(cell, minlength=cells) * (buckets - cells) // max(inner.size, 1)
-    parts[[0, -1]] = 1
-    return Grid(low, width, (np.cumsum(parts) - parts).astype(np.float64), parts.astype(np.float64))
-
-
-def _probes(values: Numbers) -> NDArray[np.float64]:
-    probes = values[:: max(1, values.size // _PROBES)].astype(np.float64)
-    return np.asarray(probes[np.isfinite(probes)])
-
-
-class GriddedSample:
-    """A sample counted in a grid."""
-
-    def __init__(self, values: Numbers, grid: Grid) -> None:
-        """Counts the values."""
-        self.values, self.grid, self.size = values, grid, values.size
-        self.is_sorted = False
-        self.index = np.empty(values.size, np.uint16)
-        self.parts = np.zeros(grid.buckets)
-        self.rows = np.zeros(grid.buckets, np.int64)
-        for part in _chunks(values.size):
-            places = grid.places(values[part])
-            found = places.astype(np.uint16)
-            self.index[part] = found
-            self.rows += np.bincount(found, minlength=grid.buckets)
-            self.parts += np.bincount(found, places - found, minlength=grid.buckets)
-        self.upto: Counts = np.cumsum(self.rows)
-        self.before: Counts = self.upto - self.rows
+    def finer(self, grid: FinerGrid) -> GriddedSample:
+        """The values in the wanted buckets of a finer grid, counted there."""
+        part = GriddedSample(self.values[grid.wanted[self.index]], grid, self.size)
+        part.before = part._place + grid.within_each(
+            self.before[grid.wanted] - part._place[grid.first]
+        )
+        return part
 
     def sort(self) -> None:
         """Sorts all values, where most of them will be looked at."""
         if not self.is_sorted:
             self.values, self.is_sorted = np.sort(self.values), True
-            self.index = np.repeat(np.arange(self.rows.size, dtype=np.uint16), self.rows)
+            self.index = np.repeat(np.arange(self.rows.size, dtype=self.index.dtype), self.rows)
 
     @cached_property
-    def heavy(self) -> NDArray[np.bool_]:
+    def heavy(self) -> Mask:
         """The buckets with many more values than others, which are likely to be equal."""
-        found = self.rows > max(_HEAVY * self.size / self.grid.buckets, _VALUES_PER_BUCKET)
+        mean = self.values.size / self.rows.size
+        found = self.rows > max(_HEAVY * mean, _LEAST_HEAVY)
         found[[0, -1]] = False
         return np.asarray(found)
 
     @cached_property
-    def single(self) -> NDArray[np.bool_]:
-        """The heavy buckets all of whose values are equal."""
-        mixed = np.zeros(self.grid.buckets, bool)
-        for part in _chunks(self.size):
-            found = self.index[part]
-            mixed[found[self.values[part] != self.one_of_each[found]]] = True
-        return np.asarray(self.heavy & ~mixed)
+    def single(self) -> Mask:
+        """The heavy buckets all of whose values are equal, as far as probes have found them."""
+        probed = np.zeros(self.rows.size, bool)
+        probed[self.index[::_STRIDE]] = True
+        found = self.heavy & probed
+        for part in (slice(None, None, _STRIDE), *_chunks(self.values.size, _CHUNK)):
+            if not found.any():
+                break
+            index = self.index[part]
+            found[index[self.values[part] != self.one_of_each[index]]] = False
+        return found
 
-    def single_among(self, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    @cached_property
+    def one_of_each(self) -> Numbers:
+        """A value of each bucket that a probe has found."""
+        some = np.zeros(self.rows.size, self.values.dtype)
+        some[self.index[::_STRIDE]] = self.values[::_STRIDE]
+        return some
+
+    def single_among(self, wanted: Mask) -> Mask:
         """Those of the wanted buckets that are `single`."""
         likely = wanted & self.heavy
         return np.asarray(likely & self.single) if likely.any() else likely
 
-    def cost(self, wanted: NDArray[np.bool_]) -> Counts:
+    def cost(self, wanted: Mask) -> Counts:
         """How many values a close look at each of the wanted buckets takes; 0 for the others."""
         return np.where(self.single_among(wanted), 1, np.where(wanted, self.rows, 0))
 
-    @cached_property
-    def one_of_each(self) -> Numbers:
-        """A value of each bucket that has any."""
-        some = np.zeros(self.grid.buckets, self.values.dtype)
-        some[self.index] = self.values
-        return some
-
-    def closely(self, wanted: NDArray[np.bool_]) -> CloseLook:
+    def closely(self, wanted: Mask) -> CloseLook:
         """The values of these buckets, in ascending order."""
         single = self.single_among(wanted)
         picked = self._picked(wanted & ~single)
-        weights = np.ones(picked.size, np.int64)
+        ends = np.arange(1, picked.size + 1)
         if single.any():
-            picked = np.concatenate([picked, self.one_of_each[single]])
-            weights = np.concatenate([weights, self.rows[single]])
+            weights = np.append(np.ones(picked.size, np.int64), self.rows[single])
+            picked = np.append(picked, self.one_of_each[single])
             order = np.argsort(picked, kind="stable")
-            picked, weights = picked[order], weights[order]
+            picked, ends = picked[order], np.cumsum(weights[order])
         seen = np.where(wanted, self.rows, 0)
-        return CloseLook(
-            self.grid, picked, np.cumsum(weights), self.before - np.cumsum(seen) + seen
-        )
+        return CloseLook(self.grid, picked, ends, self.before - np.cumsum(seen) + seen)
 
-    def _picked(self, wanted: NDArray[np.bool_]) -> Numbers:
+    def at_ranks(self, ranks: Counts) -> tuple[CloseLook, Numbers]:
+        """The values of these ranks, from 0, and a look at the buckets that they are in."""
+        buckets = np.searchsorted(self.upto, ranks, side="right")
+        wanted = np.zeros(self.rows.size, bool)
+        wanted[buckets] = True
+        look = self.closely(wanted)
+        return look, look.at_ranks(ranks, buckets)
+
+    def _picked(self, wanted: Mask) -> Numbers:
         if not self.is_sorted:
             return np.sort(self.values[wanted[self.index]])
         buckets = np.flatnonzero(wanted)
         if not buckets.size:
             return self.values[:0]
-        part = slice(self.before[buckets[0]], self.upto[buckets[-1]])
-        return self.values[part][wanted[self.index[part]]]
+        last = buckets[-1]
+        part = slice(self._place[buckets[0]], self._place[last] + self.rows[last])
+        return np.asarray(self.values[part][wanted[self.index[part]]])
 
 
 @dataclass(frozen=True)
@@ -234,7 +184,7 @@ class CloseLook:
     how many values of the sample lie before it, less those that are here.
     """
 
-    grid: Grid
+    grid: Buckets
     values: Numbers
     ends: Counts
     base: Counts
@@ -252,8 +202,8 @@ class CloseLook:
         return self.values[np.searchsorted(self.ends, ranks - self.base[buckets], side="right")]
 
     def _counted(self, points: Numbers, place: NDArray[np.intp]) -> Counts:
-        return np.asarray(self.base[self.grid.index(points)] + np.append(0, self.ends)[place])
+        return np.asarray(self.base[self.grid.located(points)[0]] + np.append(0, self.ends)[place])
 
 
-def _chunks(size: int) -> Iterator[slice]:
-    return (slice(start, start + _CHUNK) for start in range(0, size, _CHUNK))
+def _chunks(size: int, chunk: int) -> Iterator[slice]:
+    return (slice(start, start + chunk) for start in range(0, size, chunk))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quality_platform.drift.comparison import compare, compare_profiles
 from quality_platform.drift.figures import ColumnDrift, DriftThresholds, Figure
-from quality_platform.drift.numeric_profiles import Moments
+from quality_platform.drift.moments import Moments
 from quality_platform.drift.profile_bytes import profile_from_bytes, profile_to_bytes
 from quality_platform.drift.profiles import (
     CategoryProfile,
