@@ -7,6 +7,7 @@ previous_month  latest_month  new_rows  ...
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from quality_platform.config.drift_models import (
@@ -32,24 +33,31 @@ def reference_text(reference: Reference) -> str:
     """Where the reference rows are, as the end of a sentence about the current ones."""
     match reference:
         case ReferencePeriod():
-            return f"from {period_text(reference)}"
-        case TagReference():
-            return f"in the snapshot of {reference.tag!r}"
-        case SnapshotReference():
-            return f"in snapshot {reference.snapshot}"
+            return f"from {period_text(reference.start, reference.end)}"
         case TrailingReference():
             return f"in the {reference.days} days before"
         case WeekdayReference():
             return f"on the same weekday of the {reference.same_weekday} weeks before"
-        case ProfileReference():
-            return f"in the profile {reference.profile!r}"
+        case TagReference() | SnapshotReference() | ProfileReference():
+            return f"in {named_text(reference)}"
         case _:
             return _BEFORE[reference]
 
 
-def period_text(period: ReferencePeriod) -> str:
-    """The period, for people."""
-    return f"{period.start} to {period.end} (exclusive)"
+def named_text(reference: TagReference | SnapshotReference | ProfileReference) -> str:
+    """What a reference names."""
+    match reference:
+        case TagReference():
+            return f"the tag {reference.tag!r}"
+        case SnapshotReference():
+            return f"snapshot {reference.snapshot}"
+        case ProfileReference():
+            return f"the profile {reference.profile!r}"
+
+
+def period_text(start: date, end: date) -> str:
+    """The days from the first to the one before `end`."""
+    return f"{start} to {end} (exclusive)"
 
 
 def side_of_text(text: str) -> dict[str, Any] | WindowName | CurrentName | str:

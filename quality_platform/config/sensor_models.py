@@ -97,26 +97,39 @@ class CheckFailedSensorConfig(TenantSensorConfig):
 
 
 class DriftSensorConfig(TenantSensorConfig):
-    """Acts when the drift test of a feature view finds that a feature has drifted."""
+    """Acts when the drift test of a table or feature view finds drift."""
 
     type: Literal["drift"]
     """`drift`."""
-    view: Name
-    """The feature view."""
+    table: Name | None = None
+    """The table whose drift test is watched; this or `view`."""
+    view: Name | None = None
+    """The feature view whose drift test is watched; this or `table`."""
     action: Literal["recompute", "alert"]
-    """`recompute` loads what is new of all that the view reads, and computes the view again;
-    `alert` tells a hook."""
+    """`recompute` loads what is new of all that the view reads, and computes the view again; a
+    table it loads again. `alert` tells a hook."""
     hook: Name | None = None
     """The hook of `alerts.hooks` that is told, with `alert`."""
     max_reruns: Annotated[int, Field(ge=1, le=20)] = 1
-    """So many times it is computed again, with `recompute`, until the features that drifted no
-    longer do."""
+    """So many times it is run again, with `recompute`, until the columns that drifted no longer
+    do."""
     delay_seconds: Annotated[float, Field(ge=0)] = 0
-    """Seconds from the end of the run to the computing, with `recompute`."""
+    """Seconds from the end of the run to the next, with `recompute`."""
     interval_seconds: Annotated[int, Field(ge=5)] = 30
     """Least time between two looks."""
     enabled: bool = False
     """Whether it runs without being switched on in the UI first. The switch in the UI wins."""
+
+    @property
+    def tested(self) -> str:
+        """The table or feature view whose drift test is watched."""
+        return self.table or self.view or ""
+
+    @model_validator(mode="after")
+    def _watches_one(self) -> DriftSensorConfig:
+        if (self.table is None) == (self.view is None):
+            raise ValueError("say `table` or `view`, and not both")
+        return self
 
     @model_validator(mode="after")
     def _has_its_hook(self) -> DriftSensorConfig:

@@ -43,7 +43,10 @@ def _references_of(name: str, sensor: SensorConfig, config: RunnerConfig) -> Ite
             for n, table in enumerate(sensor.tables):
                 yield ("sensors", name, "tables", n), table, tables + views, "table or feature view"
         case DriftSensorConfig():
-            yield ("sensors", name, "view"), sensor.view, views, "feature view"
+            if sensor.view is not None:
+                yield ("sensors", name, "view"), sensor.view, views, "feature view"
+            if sensor.table is not None:
+                yield ("sensors", name, "table"), sensor.table, tables, "table"
             if sensor.hook is not None:
                 yield ("sensors", name, "hook"), sensor.hook, sorted(config.alerts.hooks), "hook"
         case _:
@@ -120,14 +123,15 @@ def _problems_of_database(
 def _problems_of_drift(
     name: str, sensor: DriftSensorConfig, config: RunnerConfig, document: YamlDocument
 ) -> Iterator[Problem]:
-    view = config.feature_views.get(sensor.view)
-    if view is not None and view.drift is None:
+    key, section = ("view", "feature_views") if sensor.table is None else ("table", "tables")
+    watched = getattr(config, section).get(sensor.tested)
+    if watched is not None and watched.drift is None:
         yield Problem(
-            message="this feature view has no drift test",
-            location=document.location(("sensors", name, "view")),
-            field=f"sensors.{name}.view",
-            received=sensor.view,
-            action=f"give feature_views.{sensor.view} a `drift`",
+            message=f"this {'feature view' if key == 'view' else 'table'} has no drift test",
+            location=document.location(("sensors", name, key)),
+            field=f"sensors.{name}.{key}",
+            received=sensor.tested,
+            action=f"give {section}.{sensor.tested} a `drift`",
         )
 
 

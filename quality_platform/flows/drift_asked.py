@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +16,7 @@ from quality_platform.config.drift_models import (
     WindowName,
 )
 from quality_platform.config.drift_texts import side_of_text
+from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import ConfigurationError, Location, Problem
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.drift_measuring import DriftTest
@@ -58,8 +59,8 @@ def asked_test(platform: Platform, name: str, asked: Asked) -> DriftTest:
     config = _config(table, asked)
     problems = list(drift_problems("drift", config, table.drift_tested, _locate(table)))
     if problems:
-        raise ConfigurationError.of(problems)
-    return DriftTest(platform, table, config)
+        raise ConfigurationError.of([_as_asked(problem, asked) for problem in problems])
+    return DriftTest(platform, table, config, is_asked=bool(asked.reference or asked.current))
 
 
 def freeze(
@@ -89,12 +90,13 @@ def freeze(
     if unknown := [column for column in names if column not in table.schema.names]:
         raise ConfigurationError(
             f"the contract has no column {unknown[0]!r}",
-            location=table.location,
             field="--columns",
+            received=", ".join(columns),
             allowed=table.schema.names,
+            action=did_you_mean(unknown[0], table.schema.names),
         )
-    side = _side(table, CurrentName | Reference, rows, "--rows")
-    return DriftTest(platform, table, config).freeze(side, profile)
+    side = _side(CurrentName | Reference, rows, "--rows")
+    return DriftTest(platform, table, config, is_asked=True).freeze(side, profile)
 
 
 def forget(platform: Platform, name: str, profile: str) -> int:
@@ -114,9 +116,9 @@ def _config(table: ContractedTable, asked: Asked) -> DriftConfig:
     if own is not None:
         written = own.model_dump(exclude_unset=True)
     if asked.reference:
-        written["reference"] = _side(table, Reference, asked.reference, "--reference")
+        written["reference"] = _side(Reference, asked.reference, "--reference")
     if asked.current:
-        written["current"] = _side(table, Current, asked.current, "--current")
+        written["current"] = _side(Current, asked.current, "--current")
     if asked.columns:
         written["columns"] = tuple(asked.columns)
         kept = {n: c for n, c in written.get("per_column", {}).items() if n in asked.columns}
@@ -131,7 +133,20 @@ def _config(table: ContractedTable, asked: Asked) -> DriftConfig:
     return _validated(written, table)
 
 
-def _side(table: ContractedTable, kind: Any, text: str, option: str) -> Any:
+def _as_asked(problem: Problem, asked: Asked) -> Problem:
+    """A problem of what is asked for, told of the option and of no place in runner.yaml."""
+    options = {
+        "drift.columns": ("--columns", ", ".join(asked.columns)),
+        "drift.reference": ("--reference", asked.reference),
+        "drift.current": ("--current", asked.current),
+    }
+    option, text = options.get(problem.field, ("", ""))
+    if not text:
+        return problem
+    return replace(problem, location=None, field=option, received=problem.received or text)
+
+
+def _side(kind: Any, text: str, option: str) -> Any:
     """The rows that an option's text tells.
 
     Raises:
@@ -142,7 +157,6 @@ def _side(table: ContractedTable, kind: Any, text: str, option: str) -> Any:
     except ValidationError as error:
         raise ConfigurationError(
             f"this tells no rows: {_message(error.errors()[0])}",
-            location=table.location,
             field=option,
             received=text,
             allowed=_FORMS[option],

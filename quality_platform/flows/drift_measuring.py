@@ -40,11 +40,15 @@ _OF_CONFIG = {
 
 @dataclass(frozen=True)
 class DriftTest:
-    """One drift test of one table or feature view."""
+    """One drift test of one table or feature view.
+
+    `is_asked` says that its rows are not those of runner.yaml: somebody asked for others.
+    """
 
     platform: Platform
     table: ContractedTable
     config: DriftConfig
+    is_asked: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

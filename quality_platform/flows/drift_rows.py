@@ -21,6 +21,7 @@ from quality_platform.config.drift_models import (
     WeekdayReference,
     WindowName,
 )
+from quality_platform.config.drift_texts import named_text
 from quality_platform.errors import FeatureViewError, TableNotFoundError
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.drift_windows import Period, latest_period, of_config, periods_before
@@ -147,9 +148,9 @@ class DriftRows:
             case TagReference():
                 found = snapshot_of(self.main, wanted.tag)
                 assert found is not None
-                return self._of_snapshot(f"the tag {wanted.tag!r}", found.snapshot_id)
+                return self._of_snapshot(named_text(wanted), found.snapshot_id)
             case SnapshotReference():
-                return self._of_snapshot(f"snapshot {wanted.snapshot}", self._known(wanted))
+                return self._of_snapshot(named_text(wanted), self._known(wanted))
             case TrailingReference() | WeekdayReference() | "previous_month" | "previous_week":
                 return self._before(wanted, current)
         raise AssertionError(wanted)

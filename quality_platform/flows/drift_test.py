@@ -59,7 +59,8 @@ def results_of(test: DriftTest) -> tuple[CheckResult, ...]:
     try:
         report = test.run()
     except COULD_NOT_RUN as error:
-        return tuple(_error(spec, error, test.table.location) for spec in test.specs)
+        place = None if test.is_asked else test.table.location
+        return tuple(_error(spec, error, place) for spec in test.specs)
     if report.too_few is not None:
         return tuple(_too_few(spec, test.config, report) for spec in test.specs)
     *columns, overall = test.specs

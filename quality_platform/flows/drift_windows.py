@@ -13,6 +13,7 @@ from quality_platform.config.drift_models import (
     WeekdayReference,
     WindowName,
 )
+from quality_platform.config.drift_texts import period_text
 from quality_platform.lake.query import quote_identifier
 
 _WEEK = 7
@@ -31,7 +32,7 @@ class Period:
         return (self.end - self.start).days
 
     def __str__(self) -> str:
-        return f"{self.start} to {self.end} (exclusive)"
+        return period_text(self.start, self.end)
 
     def condition(self, column: pa.Field[pa.DataType]) -> str:
         """SQL that is true for the rows whose date or timestamp is of these days."""

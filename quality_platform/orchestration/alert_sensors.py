@@ -23,6 +23,7 @@ from quality_platform.flows.alerts import (
     contract_of,
 )
 from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.drift_checks import OVERALL
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.carry_over import CARRIED_OVER
 from quality_platform.orchestration.finished_runs import Bookmark, FinishedRun, finished_runs
@@ -59,13 +60,13 @@ def alert_sensors(platform: Platform) -> list[dg.SensorDefinition]:
 def drift_alert_sensor(
     platform: Platform, name: str, config: DriftSensorConfig
 ) -> dg.SensorDefinition:
-    """Tells a hook when a feature view has drifted."""
+    """Tells a hook when a table or feature view has drifted."""
     assert config.hook is not None
     return _sensor(
         platform,
         name,
         config.hook,
-        AlertFilter(_DRIFT, (config.view,), "warning"),
+        AlertFilter(_DRIFT, (config.tested,), "warning"),
         interval_seconds=config.interval_seconds,
         enabled=config.enabled,
     )
@@ -221,8 +222,18 @@ class _Told:
         for found in self.finished.evaluations:
             table = tables.get(found.asset_key)
             # A result that was carried over has been told of when it was found.
-            if table is not None and not found.passed and CARRIED_OVER not in found.metadata:
+            is_new = not found.passed and CARRIED_OVER not in found.metadata
+            if table is not None and is_new and not self._is_told_by_overall(table, found):
                 yield self._of_check(table, found)
+
+    def _is_told_by_overall(self, table: ContractedTable, found: dg.AssetCheckEvaluation) -> bool:
+        """Whether what kept a whole drift test from running is told by its check of all columns."""
+        names = {spec.name for spec in table.drift_checks} - {OVERALL}
+        return found.check_name in names and any(
+            other.check_name == OVERALL and other.description == found.description
+            for other in self.finished.evaluations
+            if other.asset_key == found.asset_key
+        )
 
     def _of_check(self, table: ContractedTable, found: dg.AssetCheckEvaluation) -> Alert:
         check = _check(table, found)
@@ -264,8 +275,13 @@ class _Told:
         )
         if table is None:
             return alert
+        # A run that is about the tables of several has no tenant, and each of the tables may have.
         return replace(
-            alert, table=table.name, identifier=table.identifier, contract=contract_of(table)
+            alert,
+            table=table.name,
+            identifier=table.identifier,
+            tenant=table.tenant,
+            contract=contract_of(table),
         )
 
 

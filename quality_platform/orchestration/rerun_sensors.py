@@ -19,10 +19,11 @@ from quality_platform.flows.reruns import (
     after,
     due_reruns,
 )
+from quality_platform.flows.tenant_names import tenant_named
 from quality_platform.orchestration.carry_over import CARRIED_OVER
 from quality_platform.orchestration.finished_runs import Bookmark, FinishedRun, finished_runs
 from quality_platform.orchestration.keys import EVERYTHING, keys_of, table_key
-from quality_platform.orchestration.tenants import tenant_named, tenant_tags
+from quality_platform.orchestration.tenants import tenant_tags
 
 RERUN_OF = "quality-platform/rerun-of"
 """Tag of a rerun: the run that began it."""
@@ -85,28 +86,37 @@ def check_failed_sensor(
 def drift_rerun_sensor(
     platform: Platform, name: str, config: DriftSensorConfig
 ) -> dg.SensorDefinition:
-    """Computes a feature view again, with all that it reads, when its features have drifted."""
-    view = platform.feature_tables[config.view]
-    drift = {spec.name for spec in view.drift_checks}
-    inputs = view.config.inputs
-    if view.tenant:
-        # What it reads may be shared, and of others, who load it themselves.
-        inputs = tuple(name for name in inputs if tenant_named(platform, name) == view.tenant)
-    names = (*inputs, view.name)
+    """Runs a table, or a feature view with all that it reads, again when it has drifted."""
+    watched = platform.contracted(config.tested)
+    drift = {spec.name for spec in watched.drift_checks}
+    names = (*_inputs_of(platform, config.tested), config.tested)
     watch = Watch(
         name=name,
-        tables=_by_key(platform, (config.view,)),
+        tables=_by_key(platform, (config.tested,)),
         counts=lambda _, found: found.check_name in drift,
         selection=lambda _: [key for table in names for key in keys_of(platform, table)],
         policy=RerunPolicy(config.max_reruns, config.delay_seconds),
         tags=lambda _: tenant_tags(platform, names),
     )
+    done = "Loads" if config.view is None else "Computes"
+    read = "" if config.view is None else " and what it reads"
     return _sensor(
         watch,
-        f"Computes {config.view} and what it reads again when its features have drifted.",
+        f"{done} {config.tested}{read} again when it has drifted.",
         config.interval_seconds,
         enabled=config.enabled,
     )
+
+
+def _inputs_of(platform: Platform, name: str) -> tuple[str, ...]:
+    """What a feature view reads and its sensor may run; () for a table."""
+    view = platform.feature_tables.get(name)
+    if view is None:
+        return ()
+    if not view.tenant:
+        return view.config.inputs
+    # What it reads may be shared, and of others, who load it themselves.
+    return tuple(n for n in view.config.inputs if tenant_named(platform, n) == view.tenant)
 
 
 def _by_key(platform: Platform, names: Collection[str]) -> dict[dg.AssetKey, ContractedTable]:

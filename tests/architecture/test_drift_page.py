@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import yaml
 from pydantic import TypeAdapter
@@ -20,6 +21,9 @@ from quality_platform.config.drift_models import (
     WindowName,
 )
 from quality_platform.config.drift_texts import reference_text
+from quality_platform.drift.bins import Bins
+from quality_platform.drift.figures import DriftThresholds
+from quality_platform.drift.noise import ks_floor, psi_floor
 from quality_platform.flows.drift_measuring import thresholds_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "drift.md").read_text(encoding="utf-8")
@@ -67,3 +71,21 @@ def test_what_is_judged_where_nothing_is_said_is_what_the_page_says() -> None:
     del judged["false_alarms"]
     assert len(told) == len(judged)
     assert sum(value is not None for value in judged.values()) == 2
+
+
+def test_what_few_rows_can_show_is_what_the_page_says() -> None:
+    table = PAGE.partition("| rows | PSI | KS |")[2].partition("\n\n")[0]
+    told = [
+        tuple(map(float, row))
+        for row in re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", table, re.MULTILINE)
+    ]
+    assert len(told) == 4
+    chosen = DriftThresholds()
+    assert chosen.psi is not None
+    assert chosen.ks is not None
+    risk = chosen.false_alarms / 2
+    for rows, psi, ks in told:
+        deciles = np.full(10, rows / 10)
+        bins = Bins(tuple("abcdefghij"), deciles, deciles, (True,) * 10)
+        assert psi == pytest.approx(max(chosen.psi, psi_floor(risk, bins)), rel=0.03)
+        assert ks == pytest.approx(max(chosen.ks, ks_floor(risk, int(rows), int(rows))), rel=0.03)

@@ -80,6 +80,25 @@ def test_what_cannot_be_asked_for_is_told(
     assert message in ended.text
 
 
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        (("--columns", "valu"), "--columns"),
+        (("--reference", "last_year"), "--reference"),
+        (("--reference", "profile:x", "--columns", "owner", "--current", "snapshot"), "owner"),
+        (("--current", "tag:x"), "--current"),
+        (("--reference", "tag:x", "--current", "snapshot"), "no branch or tag"),
+    ],
+)
+def test_what_an_option_says_is_told_of_the_option_and_of_no_line_of_the_file(
+    moved: Project, options: tuple[str, ...], option: str
+) -> None:
+    ended = call("drift", "readings", *options, "--runner", moved.runner)
+    assert ended.code == 2
+    assert option in ended.text
+    assert "runner.yaml" not in ended.text
+
+
 def test_what_keeps_the_whole_test_from_running_is_told_once(moved: Project) -> None:
     asked = ("--reference", "tag:x", "--current", "snapshot")
     ended = call("drift", "readings", *asked, "--runner", moved.runner)
@@ -87,6 +106,15 @@ def test_what_keeps_the_whole_test_from_running_is_told_once(moved: Project) -> 
     assert ended.out.count("no branch or tag 'x'") == 1
     assert "all 3 checks" in ended.out
     assert "allowed: main" in ended.out
+
+
+def test_a_run_tells_once_what_kept_a_whole_test_from_running(moved: Project) -> None:
+    moved.tables["readings"]["drift"] |= {"reference": {"tag": "x"}, "current": "snapshot"}
+    moved.deliver("readings/3.csv", days_csv("2026-03-01", 1))
+    moved.write_runner()
+    ended = call("run", "readings", "--runner", moved.runner)
+    assert ended.out.count("no branch or tag 'x'") == 1
+    assert "error value_has_not_drifted and 2 more could not run: " in ended.out
 
 
 def test_the_subcommands_are_told_by_the_help(home: object) -> None:

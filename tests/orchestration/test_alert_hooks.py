@@ -255,3 +255,41 @@ def test_drift_is_told_by_a_hook_or_by_the_hook_of_its_sensor(
     hooked(shop, hears, events=["drift"])
     looked(shop.open(), instance, "alert_pager", before)
     assert len(hears.bodies) == 4
+
+
+def test_drift_of_a_table_is_told_by_the_hook_of_its_sensor(
+    shop: Project, instance: dg.DagsterInstance, hears: Receiver
+) -> None:
+    hooked(shop, hears, events=[])
+    shop.settings["sensors"] = {
+        "moved": {"type": "drift", "table": "orders", "action": "alert", "hook": "pager"}
+    }
+    shop.tables["orders"]["drift"] = {
+        "columns": ["amount"],
+        "event_timestamp": "placed_at",
+        "reference": {"start": "2026-01-01", "end": "2026-01-15"},
+        "current": {"start": "2026-01-15", "end": "2026-02-01"},
+    }
+    amounts = [float(n % 28 + (1000 if n % 28 > 13 else 0)) for n in range(560)]
+    shop.deliver("orders/january.csv", orders_csv(1, *amounts))
+    before = looked(shop.open(), instance, "moved").cursor
+    run(shop.open(), instance)
+    looked(shop.open(), instance, "moved", before)
+    assert sorted((alert["table"], alert["check"]["name"]) for alert in hears.alerts) == [
+        ("orders", "amount_has_not_drifted"),
+        ("orders", "no_drift_overall"),
+    ]
+
+
+def test_what_kept_a_whole_drift_test_from_running_is_told_once(
+    shop: Project, instance: dg.DagsterInstance, hears: Receiver
+) -> None:
+    shop.tables["orders"]["drift"] = {
+        "columns": ["amount", "id"],
+        "reference": {"tag": "nowhere"},
+        "current": "snapshot",
+    }
+    before = begun(hooked(shop, hears, events=["check_failed"]), instance)
+    run(shop.open(), instance)
+    looked(shop.open(), instance, "alert_pager", before)
+    assert hears.heard == [("check_failed", "orders", "no_drift_overall")]

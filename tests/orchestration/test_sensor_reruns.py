@@ -190,6 +190,26 @@ def test_drift_computes_the_view_again_with_what_it_reads_once(
     assert keys_of(looked(platform, instance, "drifted", found.cursor)) == []
 
 
+def test_drift_of_a_table_loads_it_again_once(shop: Project, instance: dg.DagsterInstance) -> None:
+    drifting(shop)
+    shop.settings["sensors"] = {
+        "drifted": {"type": "drift", "table": "orders", "action": "recompute"}
+    }
+    drift = shop.views["totals"].pop("drift")
+    shop.tables["orders"]["drift"] = drift | {
+        "columns": ["amount"],
+        "event_timestamp": "placed_at",
+    }
+    platform = shop.open()
+    before = looked(platform, instance, "drifted").cursor
+    assert run(platform, instance).success
+    found = looked(platform, instance, "drifted", before)
+    (request,) = found.run_requests or ()
+    assert [key.to_user_string() for key in request.asset_selection or ()] == ORDERS
+    obeyed(platform, instance, request)
+    assert keys_of(looked(platform, instance, "drifted", found.cursor)) == []
+
+
 def test_a_broken_table_leaves_the_others_watched(
     shop: Project, instance: dg.DagsterInstance
 ) -> None:

@@ -33,7 +33,7 @@ def drift_of(tmp_path: Path, text: str) -> Any:
     ("reference", "model", "told"),
     [
         (JANUARY, ReferencePeriod, "from 2013-01-01 to 2013-02-01 (exclusive)"),
-        ("{tag: v1}", TagReference, "in the snapshot of 'v1'"),
+        ("{tag: v1}", TagReference, "in the tag 'v1'"),
         ("{snapshot: 7}", SnapshotReference, "in snapshot 7"),
         ("{days: 28}", TrailingReference, "in the 28 days before"),
         ("{profile: normal}", ProfileReference, "in the profile 'normal'"),

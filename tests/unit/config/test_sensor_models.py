@@ -49,6 +49,20 @@ WRONG = [
         "has no drift test",
     ),
     (
+        ORDERS,
+        "sensors: {s: {type: drift, table: orders, action: recompute}}",
+        5,
+        "this table has no drift test",
+    ),
+    (ORDERS, "sensors: {s: {type: drift, table: o, action: recompute}}", 5, "no such table"),
+    (ORDERS, "sensors: {s: {type: drift, action: recompute}}", 5, "say `table` or `view`"),
+    (
+        ORDERS,
+        "sensors: {s: {type: drift, table: orders, view: daily, action: recompute}}",
+        5,
+        "and not both",
+    ),
+    (
         ORDERS
         + VIEW
         + "    drift: {columns: [a], reference: {start: 2026-01-01, end: 2026-02-01}}\n",

@@ -51,8 +51,8 @@ def test_severities_are_those_of_all_unless_one_has_its_own() -> None:
         "b_has_not_drifted": "error",
         "no_drift_overall": "warning",
     }
-    assert specs[0].description == "a is distributed as in the snapshot of 'v1'."
+    assert specs[0].description == "a is distributed as in the tag 'v1'."
     assert specs[2].description == (
         "Less than 50% of the columns have drifted, and rows are at most 1.5 times as many, or as "
-        "few, as in the snapshot of 'v1'."
+        "few, as in the tag 'v1'."
     )
