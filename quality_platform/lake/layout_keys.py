@@ -1,11 +1,11 @@
-"""Rows with what they are sorted by beside them, as DuckDB takes them and gives them back."""
+"""What the rows of a table are sorted by, as DuckDB takes it and gives it back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -16,10 +16,8 @@ from pyiceberg.table import Table
 from pyiceberg.table.sorting import SortDirection
 from pyiceberg.transforms import TruncateTransform
 
-from quality_platform.errors import QualityPlatformError, TableSchemaError
-from quality_platform.lake.data_files import StagedFile, read_batches
+from quality_platform.errors import TableSchemaError
 
-_NUMBER = "n"
 _UUID_BYTES = 16
 
 
@@ -27,13 +25,11 @@ _UUID_BYTES = 16
 class LayoutKeys:
     """The keys of a table's layout: the partition's values, then the sort order's columns.
 
-    DuckDB sees the rows under names that cannot clash: `c0`... are the columns, `p0`... the
-    partition's values, `s0`... the sort order's columns, `n` the number of the row. `failures` has
-    what went wrong while DuckDB read: it gives the text of an exception only.
+    They are columns of names that cannot clash: `p0`... are the partition's values, `s0`... the
+    columns of the sort order.
     """
 
     table: Table
-    failures: list[QualityPlatformError] = field(default_factory=list)
 
     @property
     def is_sorted(self) -> bool:
@@ -42,40 +38,26 @@ class LayoutKeys:
 
     @property
     def sql(self) -> str:
-        """The keys as an ORDER BY; the rows' numbers make it one order and no other."""
+        """The keys as an ORDER BY."""
         sort = [
             f"s{n} {'DESC' if key.direction is SortDirection.DESC else 'ASC'} NULLS LAST"
             for n, key in enumerate(self.table.sort_order().fields)
         ]
-        return ", ".join([*self._partition_names, *sort, _NUMBER])
+        return ", ".join([*self._partition_names, *sort])
 
     @property
     def _partition_names(self) -> list[str]:
         return [f"p{n}" for n in range(len(self.table.spec().fields))]
 
-    def reader(self, files: Sequence[StagedFile]) -> pa.RecordBatchReader:
-        """The rows of the files, none of which is empty, with their keys."""
-        batches = self._batches(files)
-        first = next(batches)
-        return pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))
+    def of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The keys of the rows of a batch.
 
-    def _batches(self, files: Sequence[StagedFile]) -> Iterator[pa.RecordBatch]:
-        number = 0
-        try:
-            for file in files:
-                for batch in read_batches(self.table, file):
-                    yield self._with_keys(batch, number)
-                    number += batch.num_rows
-        except QualityPlatformError as error:
-            self.failures.append(error)
-            raise
-
-    def _with_keys(self, batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
-        columns = {f"c{n}": _stored(column) for n, column in enumerate(batch.columns)}
-        columns |= dict(zip(self._partition_names, self._partitions(batch), strict=True))
+        Raises:
+            TableSchemaError: a number is too small to be truncated.
+        """
+        columns = dict(zip(self._partition_names, self._partitions(batch), strict=True))
         for n, key in enumerate(self.table.sort_order().fields):
             columns[f"s{n}"] = _ordered(_stored(self._column(batch, key.source_id)))
-        columns[_NUMBER] = pa.array(np.arange(number, number + batch.num_rows))
         return pa.record_batch(list(columns.values()), names=list(columns))
 
     def _partitions(self, batch: pa.RecordBatch) -> Iterator[pa.Array[Any]]:
@@ -98,14 +80,8 @@ class LayoutKeys:
             values = cast("pa.Array[Any]", pc.struct_field(values, [path.position]))
         return values
 
-    def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows of a sorted batch, without their keys."""
-        names = self.table.schema().as_struct().fields
-        columns = [batch.column(f"c{n}") for n in range(len(names))]
-        return pa.record_batch(columns, names=[field.name for field in names])
-
     def partitions(self, batch: pa.RecordBatch) -> Iterator[tuple[tuple[Any, ...], int, int]]:
-        """Each partition of a sorted batch: values, first row, and the one after the last."""
+        """Each partition of a batch of sorted keys: its values, first row, and end."""
         values = [batch.column(name) for name in self._partition_names]
         changes = np.zeros(batch.num_rows - 1, bool)
         for column in values:
@@ -149,25 +125,10 @@ def _require_in_range(values: pa.Array[Any], column: pa.Array[Any], name: str | 
 
 
 def _stored(column: pa.Array[Any]) -> pa.Array[Any]:
-    """The column without uuid, which DuckDB does not give back as it took it."""
-    wanted = _stored_type(column.type)
-    return column if wanted == column.type else column.cast(wanted)
-
-
-def _stored_type(kind: Any) -> Any:
-    if isinstance(kind, pa.UuidType):
-        return pa.binary(_UUID_BYTES)
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_stored_type(field.type)) for field in kind])
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        make = pa.large_list if pa.types.is_large_list(kind) else pa.list_
-        return make(kind.value_field.with_type(_stored_type(kind.value_type)))
-    if pa.types.is_map(kind):
-        return pa.map_(
-            kind.key_field.with_type(_stored_type(kind.key_type)),
-            kind.item_field.with_type(_stored_type(kind.item_type)),
-        )
-    return kind
+    """The column without uuid, which DuckDB does not sort as bytes."""
+    if isinstance(column.type, pa.UuidType):
+        return column.cast(pa.binary(_UUID_BYTES))
+    return column
 
 
 def _plain(values: pa.Array[Any]) -> pa.Array[Any]:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.accounts import assert_history_adds_up, rows_read
+from support.catalogs import s3_properties
 from support.events_table import MODES, Mode, Scene, set_scene
 from support.postgres_database import postgres_database
 from support.project import Project
+from support.s3_server import S3Server, s3_server
 from support.worker_server import WorkerServer
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "100"))
-"""Rounds of all modes together; each is a worker that is killed."""
+"""Rounds of all modes on a disk together; each is a worker that is killed. A mode in an object
+store has a third of one on a disk."""
 
 SEED = int(os.environ.get("CRASH_SEED", "1"))
 """What the moments and the changes at the source are drawn by."""
@@ -47,6 +51,7 @@ STEPS: list[list[str]] = [
     ["published > after append_rows"],
 ]
 ARRANGING = [["staged > before close"], ["staged > after close"]]
+IN_S3 = ("append", "merge", "merge_partitioned")
 MERGING = [["merging"], ["merging > before rewritten"], ["merging > after close"]]
 
 
@@ -71,23 +76,63 @@ def deaths(mode: Mode, rounds: int, chance: random.Random) -> Iterator[list[Deat
     yield from groups
 
 
-@pytest.fixture(params=MODES)
-def scene(
+@pytest.fixture(scope="module")
+def store() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def scene_on_disk(
     request: pytest.FixtureRequest,
     project: Project,
     home: Path,
     postgres_url: str,
     server: WorkerServer,
 ) -> Iterator[Scene]:
+    """The table of a mode, its catalog in SQLite."""
     with postgres_database(postgres_url) as database:
-        mode = MODES[request.param]
-        yield set_scene(mode, project, database, server, home, seed=SEED)
+        yield set_scene(MODES[request.param], project, database, server, home, seed=SEED)
 
 
-def test_a_table_that_is_loaded_by_workers_that_die_equals_its_source(scene: Scene) -> None:
+@pytest.fixture
+def scene_in_s3(
+    request: pytest.FixtureRequest,
+    project: Project,
+    home: Path,
+    postgres_url: str,
+    server: WorkerServer,
+    store: S3Server,
+) -> Iterator[Scene]:
+    """The table of a mode, its catalog in PostgreSQL."""
+    bucket = store.bucket(f"lake-{request.param.replace('_', '-')}")
+    with postgres_database(postgres_url) as database, postgres_database(postgres_url) as catalog:
+        uri = catalog.url.replace("postgresql:", "postgresql+psycopg2:")
+        project.settings["lake"] = {
+            "catalog": {"uri": uri, "properties": s3_properties(store)},
+            "warehouse": f"s3://{bucket}/warehouse",
+        }
+        found = set_scene(MODES[request.param], project, database, server, home, seed=SEED)
+        yield replace(found, stored=lambda _: store.stored(bucket))
+
+
+@pytest.mark.parametrize("scene_on_disk", MODES, indirect=True)
+def test_a_table_that_is_loaded_by_workers_that_die_equals_its_source(
+    scene_on_disk: Scene,
+) -> None:
+    play(scene_on_disk, ROUNDS // len(MODES))
+
+
+@pytest.mark.parametrize("scene_in_s3", IN_S3, indirect=True)
+def test_a_table_in_an_object_store_equals_its_source_whoever_dies(scene_in_s3: Scene) -> None:
+    play(scene_in_s3, ROUNDS // len(MODES) // 3)
+
+
+def play(scene: Scene, rounds: int) -> None:
+    """Lets workers die while they load, and counts afterwards."""
     chance = random.Random(f"{SEED} {scene.mode.load} {scene.mode.layout}")
     with scene.source.changing():
-        for group in deaths(scene.mode, ROUNDS // len(MODES), chance):
+        for group in deaths(scene.mode, rounds, chance):
             for death in group:
                 assert scene.workers.ask(**death) == "SIGKILL", (SEED, death)
             if chance.random() < 0.4:

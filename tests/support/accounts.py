@@ -106,11 +106,10 @@ def rows_read(platform: Platform, identifier: str) -> int:
     )
 
 
-def orphans(platform: Platform) -> set[str]:
-    """Files in a warehouse on this machine's disks that no table's metadata needs."""
+def files_on_disk(platform: Platform) -> set[str]:
+    """The paths of all files in the platform's warehouse on this machine's disks."""
     warehouse = platform.home / "warehouse"
-    stored = {str(path) for path in warehouse.rglob("*") if path.is_file()}
-    return stored - needed_files(platform)
+    return {str(path) for path in warehouse.rglob("*") if path.is_file()}
 
 
 def needed_files(platform: Platform) -> set[str]:

@@ -1,4 +1,4 @@
-"""Removing files in a table's folder that no metadata refers to."""
+"""Removing what is in a table's folder and no metadata refers to: files, and parts of such."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ from quality_platform.lake.maintenance.references import (
     comparable,
     stored_files,
 )
+from quality_platform.lake.maintenance.uploads import Upload, give_up, uploads_before
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The orphans that a sweep removed, or would remove."""
+    """The orphans that a sweep removed, or would remove.
+
+    `uploads` are those that were begun and never ended; `unknown` says why they could not be looked
+    at, or not be given up, "" where they could.
+    """
 
     files: tuple[StoredFile, ...] = ()
+    uploads: tuple[Upload, ...] = ()
+    unknown: str = ""
 
     @property
     def bytes(self) -> int:
@@ -35,7 +42,7 @@ def sweep(lake: Lake, identifier: str, before: datetime, *, dry_run: bool = Fals
     """Removes files last written before this moment that no table of the lake refers to.
 
     Younger files may belong to a load that is under way: its data files are referred to only once
-    they are committed.
+    they are committed. In an object store, uploads that were begun before it are given up.
 
     Raises:
         StorageError: the folder cannot be listed, or a file not deleted.
@@ -48,9 +55,12 @@ def sweep(lake: Lake, identifier: str, before: datetime, *, dry_run: bool = Fals
         found = _without(found, all_referred(lake.table(identifier)))
         if found:
             found = _without(found, _referred_by_neighbours(lake, table))
+    begun = uploads_before(table, before)
+    unknown = begun.unknown
     if not dry_run:
         delete_files(lake, table, (file.uri for file in found))
-    return Sweep(tuple(found))
+        unknown = unknown or give_up(table, begun.found)
+    return Sweep(tuple(found), begun.found, unknown)
 
 
 def _without(files: Iterable[StoredFile], referred: Iterable[str]) -> list[StoredFile]:
