@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from shutil import which
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 
 from quality_platform.checks.results import CheckResult, Verdict
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from quality_platform.flows.run_platform import StepOutcome
     from quality_platform.flows.table_status import TableStatus
 
+_ANY_WIDTH = 100_000
+_WITHOUT_CHECKS = ("failed", "rolled_back", "replayed", "released", "discarded")
+"""States of runs that tell what was done by their message."""
 _COLOURS = {Verdict.WARN: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "bold red"}
 
 
@@ -56,12 +61,13 @@ def print_step(console: Console, step: StepOutcome) -> None:
 
 
 def _print_materialization(console: Console, outcome: MaterializationOutcome) -> None:
-    text = (
-        f"{outcome.rows:,} entity rows in the online store"
-        if outcome.state == "materialized"
-        else "nothing new to materialize"
-    )
-    console.print(f"[green]✓[/green] online.{outcome.view}: {text}")
+    text = "nothing new to materialize"
+    if outcome.state == "materialized":
+        text = f"{outcome.rows:,} entity rows in the online store"
+        text += f", {outcome.taken_back:,} taken back" if outcome.taken_back else ""
+    sign = "[red]✗[/red]" if outcome.blocked else "[green]✓[/green]"
+    console.print(f"{sign} online.{outcome.view}: {text}")
+    _print_results(console, outcome)
 
 
 def _print_table(console: Console, outcome: TableOutcome) -> None:
@@ -91,18 +97,26 @@ def _print_table(console: Console, outcome: TableOutcome) -> None:
             )
 
 
-def _print_results(console: Console, outcome: TableOutcome) -> None:
-    """Prints the checks that did not pass."""
+def _print_results(console: Console, outcome: TableOutcome | MaterializationOutcome) -> None:
+    """Prints the checks that did not pass; what several of them have to say, once."""
+    alike: dict[tuple[Verdict, str], list[CheckResult]] = {}
     for result in outcome.results:
         if result.verdict is not Verdict.PASS:
-            console.print(f"    {_result_line(result)}", soft_wrap=True)
+            is_own = result.count is not None or not result.message
+            told = result.spec.name if is_own else result.message
+            alike.setdefault((result.verdict, told), []).append(result)
+    for first, *others in alike.values():
+        console.print(f"    {_result_line(first, len(others))}", soft_wrap=True)
 
 
-def _result_line(result: CheckResult) -> str:
+def _result_line(result: CheckResult, others: int) -> str:
     colour, spec = _COLOURS[result.verdict], result.spec
+    more = f" and {others} more" if others else ""
     count = "" if result.count is None else f" {result.count:,} of {result.rows:,} rows"
     text = f" {escape(result.message)}" if result.message else ""
-    return f"[{colour}]{result.verdict.value:<5}[/{colour}] {spec.name}[dim]{count}{text}[/dim]"
+    return (
+        f"[{colour}]{result.verdict.value:<5}[/{colour}] {spec.name}{more}[dim]{count}{text}[/dim]"
+    )
 
 
 def print_summary(console: Console, steps: Sequence[StepOutcome]) -> None:
@@ -112,9 +126,9 @@ def print_summary(console: Console, steps: Sequence[StepOutcome]) -> None:
     materialized = [o for o in outcomes if isinstance(o, MaterializationOutcome)]
     console.print()
     if tables:
-        console.print(_tables_summary(tables))
+        print_rows(console, _tables_summary(tables))
     if materialized:
-        console.print(_views_summary(tables, materialized))
+        print_rows(console, _views_summary(tables, materialized))
     if outcomes and all(outcome.state == "nothing_new" for outcome in outcomes):
         console.print("Nothing new at any source: nothing was read, nothing was changed.\n")
     _print_next_steps(console, tables)
@@ -133,6 +147,34 @@ def plain_table(title: str | None, first: str) -> Table:
     )
     table.add_column(first, no_wrap=True)
     return table
+
+
+def print_rows(console: Console, table: Table) -> None:
+    """Prints a table, or a list of its rows where cells would be cut off for want of width.
+
+    A list has the first cell of each row and, below it, the others that are not empty with their
+    headings.
+    """
+    if _least_width(console, table) <= console.width:
+        console.print(table)
+        return
+    if table.title:
+        console.print(table.title, style=table.title_style)
+    headings = [str(column.header) for column in table.columns[1:]]
+    for first, *others in zip(*(column.cells for column in table.columns), strict=True):
+        console.print(first, soft_wrap=True)
+        told = [f"{name}: {cell}" for name, cell in zip(headings, others, strict=True) if cell]
+        console.print(Padding("; ".join(told), (0, 0, 0, 2)))
+
+
+def _least_width(console: Console, table: Table) -> int:
+    """The width in which no cell is cut off; text that may be wrapped is, between its words."""
+    options = console.options.update(width=_ANY_WIDTH)
+    width = 0
+    for column in table.columns:
+        cells = [Measurement.get(console, options, c) for c in (column.header, *column.cells)]
+        width += 1 + max(cell.maximum if column.no_wrap else cell.minimum for cell in cells)
+    return width
 
 
 def _row_counts(outcome: TableOutcome) -> str:
@@ -270,46 +312,51 @@ def _print_totals(console: Console, report: CheckReport) -> None:
 
 
 def print_statuses(console: Console, statuses: Sequence[TableStatus]) -> None:
-    """Prints a line for every table."""
-    table = plain_table("", "table")
-    table.add_column("rows", justify="right", no_wrap=True)
-    table.add_column("quarantined", justify="right", no_wrap=True)
-    table.add_column("published (UTC)", no_wrap=True)
-    table.add_column("latest run")
+    """Prints a line for every table, and then what there is to say of some."""
+    table = plain_table("Tables (checks: passed / warned / failed)", "table")
+    for heading in ("rows", "quarantined"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("published (UTC)", "latest run", "checks"):
+        table.add_column(heading, no_wrap=True)
     for status in statuses:
         table.add_row(
-            status.identifier,
+            escape(status.identifier),
             f"{status.rows:,}",
             f"{status.quarantined:,}",
             status.published_at.strftime("%Y-%m-%d %H:%M") if status.published_at else "never",
-            "[red]broken[/red]" if status.broken else _run_text(status.latest_run),
+            "[red]broken[/red]" if status.broken else _run_state(status.latest_run),
+            "" if status.broken else _run_checks(status.latest_run),
         )
-    console.print(table)
+    print_rows(console, table)
     for status in statuses:
-        if status.broken:
-            console.print(f"[red]broken[/red] {escape(status.broken)}", soft_wrap=True)
-    for status in statuses:
-        for branch in status.blocked_branches:
-            console.print(
-                f"[red]blocked[/red] {status.identifier}: a load waits on branch {branch}"
-            )
+        for note in _status_notes(status):
+            console.print(note, soft_wrap=True)
 
 
-def _run_text(run: dict[str, Any] | None) -> str:
-    if run is None:
-        return "none"
-    if run["state"] == "failed":
-        return f"failed: {run['message'].splitlines()[0]}"
-    if run["state"] == "rolled_back":
-        return f"rolled back {run['message']}"
-    if run["state"] in ("replayed", "released", "discarded"):
-        left = f"{run['rows_published']} published, {run['rows_quarantined']} stay"
-        return f"{run['state']}: {run['message'] or left}"
+def _run_state(run: Mapping[str, Any] | None) -> str:
+    return "none" if run is None else str(run["state"]).replace("_", " ")
+
+
+def _run_checks(run: Mapping[str, Any] | None) -> str:
+    """The numbers of checks that passed, warned and failed; "" for a run that made none."""
+    if run is None or run["state"] in _WITHOUT_CHECKS:
+        return ""
     failed = run["checks_failed"] + run["checks_in_error"]
-    return (
-        f"{run['state']}: {run['checks_passed']} passed, {run['checks_warned']} warned, "
-        f"{failed} failed"
-    )
+    return f"{run['checks_passed']}/{run['checks_warned']}/{failed}"
+
+
+def _status_notes(status: TableStatus) -> Iterator[str]:
+    """Why a table is broken, its latest run failed, or was no load; and what waits for people."""
+    name, run = escape(status.identifier), status.latest_run
+    if status.broken:
+        yield f"[red]broken[/red] {escape(status.broken)}"
+    elif run is not None and run["state"] in _WITHOUT_CHECKS:
+        colour = "red" if run["state"] == "failed" else "yellow"
+        left = f"{run['rows_published']} published, {run['rows_quarantined']} stay"
+        text = (run["message"] or left).splitlines()[0]
+        yield f"[{colour}]{_run_state(run)}[/{colour}] {name}: {escape(text)}"
+    for branch in status.blocked_branches:
+        yield f"[red]blocked[/red] {name}: a load waits on branch {escape(branch)}"
 
 
 def print_quarantine(

@@ -9,7 +9,13 @@ import typer
 from rich.console import Console
 
 from quality_platform.checks.results import Verdict
-from quality_platform.cli.options import ERROR, FOUND_PROBLEMS, JsonOption, print_json
+from quality_platform.cli.options import (
+    ERROR,
+    FOUND_PROBLEMS,
+    JsonOption,
+    TenantOption,
+    print_json,
+)
 from quality_platform.errors import ConfigurationError
 from quality_platform.terminal import print_check_report
 
@@ -22,8 +28,8 @@ def check(
     data: Annotated[
         str,
         typer.Argument(
-            help="CSV, TSV, Parquet or Arrow files (a path or a quoted glob), or with --runner a "
-            "table of the lake."
+            help="CSV, TSV, Parquet or Arrow files (a path, a quoted glob, or s3://BUCKET/KEY), or "
+            "with --runner a table of the lake."
         ),
     ],
     object_name: Annotated[
@@ -37,6 +43,14 @@ def check(
         Path | None,
         typer.Option("--runner", "-r", help="A runner file: its lake has tables to check."),
     ] = None,
+    storage_of: Annotated[
+        str,
+        typer.Option(
+            "--storage-of",
+            help="Read s3:// as the source of this table does; by default as any that reads the "
+            "same bucket, else with the key of AWS's environment.",
+        ),
+    ] = "",
     only: Annotated[list[str] | None, typer.Option(help="Run only this check; repeatable.")] = None,
     skip: Annotated[list[str] | None, typer.Option(help="Leave out a check; repeatable.")] = None,
     delimiter: Annotated[str, typer.Option(help="Between the fields of delimited text.")] = "",
@@ -63,6 +77,7 @@ def check(
     ] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")] = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Check data against a contract, without Dagster, publishing nothing.
 
@@ -80,11 +95,14 @@ def check(
         runner=runner,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
-        options=FileOptions(delimiter, tuple(null_string or ("",)), tuple(ignore_column or ())),
+        options=FileOptions(
+            delimiter, tuple(null_string or ("",)), tuple(ignore_column or ()), storage_of
+        ),
         sample_rows=samples,
         bad_rows=bad_rows,
         force=force,
         engine=EngineSettings(memory_limit_mb=memory_limit),
+        tenant=tenant,
     )
     report = check_data(request)
     _write(report, as_json=as_json, junit=junit)

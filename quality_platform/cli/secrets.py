@@ -35,7 +35,10 @@ def _print(states: Sequence[SecretState]) -> None:
     if not states:
         console.print("runner.yaml refers to no secret.")
         return
-    table = Table("line", "field", "secret", "")
+    table = Table()
+    for heading in ("line", "field", "secret", ""):
+        # A long name is broken, so that nothing is cut off.
+        table.add_column(heading, overflow="fold")
     for state in states:
         shown = f"[red]{escape(_error(state))}[/red]" if state.error else "[green]found[/green]"
         table.add_row(str(state.line), escape(state.field), escape(state.reference), shown)

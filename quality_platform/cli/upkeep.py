@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from quality_platform.cli.options import ERROR, JsonOption, RunnerOption, TenantOption, print_json
-from quality_platform.terminal import plain_table, print_error
+from quality_platform.terminal import plain_table, print_error, print_rows
 
 if TYPE_CHECKING:
     from quality_platform.flows.maintain import Upkeep
@@ -140,7 +140,7 @@ def _print_states(found: Sequence[State]) -> None:
             f"{state.rows_quarantined:,}",
             escape(", ".join(notes)),
         )
-    Console().print(shown)
+    print_rows(Console(), shown)
 
 
 def rollback(

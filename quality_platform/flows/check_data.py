@@ -19,9 +19,10 @@ from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import ConfigurationError, ContractError
 from quality_platform.flows.bad_row_files import broken_rows, require_free, write_bad_rows
 from quality_platform.flows.data_to_check import Data, DataReader, FileOptions, ReadRows
-from quality_platform.flows.platform import open_platform
+from quality_platform.flows.platform import Platform, open_platform
 from quality_platform.flows.samples import Samples, run_sampled
 from quality_platform.flows.table_schemas import table_schema
+from quality_platform.flows.tenant_names import names_of_tenant
 from quality_platform.lake.query import EngineSettings, duckdb_session
 from quality_platform.validation.batch_checks import BatchChecks, BatchFiles
 from quality_platform.validation.engine_outcomes import EngineOutcome
@@ -37,7 +38,7 @@ class CheckRequest:
 
     Attributes:
         contract: The contract file.
-        data: A path, a glob, or (with a runner) the name of a table in the lake.
+        data: A path, a glob, a URL (s3://...), or (with a runner) the name of a table in the lake.
         object_name: The object of the contract's schema; needed where there are several.
         references: For an object that foreign keys refer to, the data that stands for it.
         runner: A runner file, whose lake has the tables.
@@ -48,6 +49,8 @@ class CheckRequest:
         bad_rows: A CSV or Parquet file to write, with the rows that a load would quarantine.
         force: Replace that file where it is there already.
         engine: Limits of the engine.
+        tenant: A tenant of the runner: tables are looked for among its own, and those that it may
+            read stand for what foreign keys refer to; "" for all tables.
     """
 
     contract: Path
@@ -62,6 +65,7 @@ class CheckRequest:
     bad_rows: Path | None = None
     force: bool = False
     engine: EngineSettings = field(default_factory=EngineSettings)
+    tenant: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,16 +109,32 @@ def check_data(request: CheckRequest) -> CheckReport:
     targets = {link.to_object: link.to_object for link in obj.relationships}
     specs, schema = check_specs(obj, targets, contract.sla), table_schema(obj)
     wanted, skipped = _selected(specs, request)
-    platform = open_platform(request.runner) if request.runner else None
+    platform = _platform(request)
     if platform is not None:
         request = replace(request, engine=replace(request.engine, files=platform.remote_files))
-    with DataReader(request.options, platform) as reader:
+    with DataReader(request.options, platform, request.tenant) as reader:
         data = reader.read(request.data, obj)
         references = _references(request, wanted, reader, schema)
         if request.bad_rows is not None:
             require_free(request.bad_rows, force=request.force, sources=reader.sources)
         checked = _Check(request, contract, obj, data, reader.scratch)
         return checked.report(wanted, skipped, references)
+
+
+def _platform(request: CheckRequest) -> Platform | None:
+    """The platform whose tables can be meant; None where no runner is named."""
+    if request.runner is not None:
+        platform = open_platform(request.runner)
+        names_of_tenant(platform, request.tenant)
+        return platform
+    if request.tenant:
+        raise ConfigurationError(
+            "a tenant is one of a runner file",
+            field="--tenant",
+            received=request.tenant,
+            action="say which: --runner runner.yaml",
+        )
+    return None
 
 
 def chosen_object(contract: Contract, name: str | None) -> SchemaObject:

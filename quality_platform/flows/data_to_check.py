@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,10 @@ from quality_platform.contracts.models import SchemaObject
 from quality_platform.contracts.schemas import arrow_schema
 from quality_platform.errors import Location, SourceNotFoundError
 from quality_platform.flows.bad_row_files import UnreadRows
+from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.data_storage import storage_for
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.tenant_rules import readable
 from quality_platform.ingest.conform import BadCell, conform, positions
 from quality_platform.ingest.source_lines import SourceLines
 from quality_platform.ingest.typed_columns import fit, has_types, require_fitting
@@ -43,11 +46,16 @@ _MOST_SAMPLES = 100
 
 @dataclass(frozen=True)
 class FileOptions:
-    """How files are written; a name that ends with .tsv means tabs where no delimiter is given."""
+    """How files are written; a name that ends with .tsv means tabs where no delimiter is given.
+
+    `storage_of` is the table whose source tells how an object store is read; "" for any that reads
+    the same bucket.
+    """
 
     delimiter: str = ""
     null_strings: tuple[str, ...] = ("",)
     ignore_columns: tuple[str, ...] = ()
+    storage_of: str = ""
 
     def csv_format(self, path: str) -> CsvFormat:
         """The format of one file of delimited text."""
@@ -162,12 +170,16 @@ class _ScratchFiles:
 class DataReader:
     """Finds data and brings it into the contract's types; scratch files go with the context.
 
-    `scratch` is the folder for these; `sources` are the files that were found.
+    `scratch` is the folder for these; `sources` are the files that were found. Of the platform's
+    tables those are found that a tenant may read, and only its own are data; all for "".
     """
 
-    def __init__(self, options: FileOptions, platform: Platform | None) -> None:
+    def __init__(
+        self, options: FileOptions, platform: Platform | None = None, tenant: str = ""
+    ) -> None:
         self._options = options
         self._platform = platform
+        self._tenant = tenant
 
     def __enter__(self) -> DataReader:
         self._scratch = ExitStack()
@@ -185,8 +197,9 @@ class DataReader:
         Raises:
             SourceNotFoundError: there is no such file and no such table.
             SourceError: the data cannot be read, or has other columns.
+            ConfigurationError: it is not told how the data's object store is read.
         """
-        published = self._published(data) if not Path(data).exists() else None
+        published = None if Path(data).exists() else self._published(data, self._own)
         if published is not None:
             table_files, rows = published
             return Data(table_files, ReadRows(rows), is_table=True)
@@ -222,15 +235,35 @@ class DataReader:
 
     def table_files(self, name: str) -> TableFiles | None:
         """The published files of a table of the runner; None where it has none of that name."""
-        published = self._published(name)
+        published = self._published(name, self._visible)
         return published[0] if published else None
 
-    def _published(self, name: str) -> tuple[TableFiles, int] | None:
-        """The published files of a table, and their rows."""
+    @property
+    def _visible(self) -> dict[str, ContractedTable]:
+        """The tables and views that may be read; the last of one object is meant: the own."""
+        if self._platform is None:
+            return {}
+        found: dict[str, ContractedTable] = {**self._platform.tables}
+        found.update(self._platform.feature_tables)
+        if not self._tenant:
+            return found
+        is_own = readable(self._platform.runner, self._tenant)
+        names = sorted((name for name in found if name in is_own), key=is_own.__getitem__)
+        return {name: found[name] for name in names}
+
+    @property
+    def _own(self) -> dict[str, ContractedTable]:
+        """The tables and views that can be data."""
+        visible = self._visible.items()
+        return {name: t for name, t in visible if not self._tenant or t.tenant == self._tenant}
+
+    def _published(
+        self, name: str, known: Mapping[str, ContractedTable]
+    ) -> tuple[TableFiles, int] | None:
+        """The published files of one of these tables, and their rows."""
         platform = self._platform
         if platform is None:
             return None
-        known = {**platform.tables, **platform.feature_tables}
         by_identifier = {table.identifier: table for table in known.values()}
         by_object = {table.object.name: table for table in known.values()}
         table = known.get(name) or by_identifier.get(name) or by_object.get(name)
@@ -243,18 +276,19 @@ class DataReader:
         return files_of(published, snapshot.snapshot_id), rows_of(snapshot)
 
     def _find(self, data: str) -> tuple[SourceFile, ...]:
+        storage = storage_for(data, self._own, self._options.storage_of)
+        pattern = data if storage else str(Path(data).absolute())
         try:
             files = find_files(
-                str(Path(data).absolute()), location=None, field="data", digests=False
+                pattern, location=None, field="data", checksums=False, storage=storage
             )
         except SourceNotFoundError as error:
-            if self._platform is None:
+            if self._platform is None or storage:
                 raise
-            known = [*self._platform.tables, *self._platform.feature_tables]
             raise SourceNotFoundError(
                 f"{error.problems[0].message}, and no published table of that name",
                 received=data,
-                allowed=f"a file, a glob, or one of the tables {', '.join(known)}",
+                allowed=f"a file, a glob, or one of the tables {', '.join(self._own)}",
             ) from error
         self.sources += [file.path for file in files]
         return files
@@ -335,16 +369,16 @@ def _are_ready(
     schema: pa.Schema,
     ignored: Sequence[str] | None,
 ) -> bool:
-    """Whether the files can be scanned as they are: Parquet with the schema's names and types."""
-    if list(names) != schema.names or not all(_is_parquet(file) for file in files):
+    """Whether the files can be scanned as they are: Parquet with the schema's names and types.
+
+    What is in an object store is read once, and not by every check.
+    """
+    are_local = all(f.storage is None and form_of(f.path) == "parquet" for f in files)
+    if list(names) != schema.names or not are_local:
         return False
     for file in files:
         _require_typed(file, "parquet", names, schema, ignored)
     return all(has_types(TypedFile(file, "parquet").schema(), schema) for file in files)
-
-
-def _is_parquet(file: SourceFile) -> bool:
-    return form_of(file.path) == "parquet"
 
 
 def _require_typed(

@@ -72,7 +72,14 @@ def _removed(expiry: Expiry) -> str:
 
 def _orphans_text(upkeep: Upkeep) -> str:
     done = upkeep.orphans
-    return f"{len(done.files)} files ({_size(done.bytes)})" if done and done.files else ""
+    if done is None:
+        return ""
+    parts = [f"{len(done.files)} files ({_size(done.bytes)})"] if done.files else []
+    if done.unknown:
+        parts.append(f"uploads that never ended may be left: {done.unknown}")
+    elif done.uploads:
+        parts.append(f"{len(done.uploads)} uploads that never ended")
+    return "; ".join(parts)
 
 
 def _size(count: int) -> str:
