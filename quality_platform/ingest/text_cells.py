@@ -16,6 +16,7 @@ from quality_platform.ingest.bad_cells import (
     NOT_CONVERTED,
     Cast,
     cast_others,
+    octets_in,
     octets_of,
     offsets_of,
     suspects,
@@ -42,13 +43,13 @@ def _caster(field: pa.Field[Any]) -> Cast:
     metadata = field.metadata or {}
     target = field.type
     if not pa.types.is_temporal(field.type):
-        return lambda raw: _cast(raw.cast(pa.string()), target)
+        return lambda raw: _cast(_as_text(raw), target)
     form = _time_format(metadata.get(FORMAT, b"").decode(), target)
     is_zoned = target == pa.timestamp("us", "UTC")
     zone = metadata.get(DEFAULT_ZONE, b"").decode() if is_zoned else ""
 
     def cast(raw: pa.Array[Any]) -> pa.Array[Any]:
-        text = raw.cast(pa.string())
+        text = _as_text(raw)
         if form is not None:
             text = iso_texts(text, form)
         if zone:
@@ -56,6 +57,14 @@ def _caster(field: pa.Field[Any]) -> Cast:
         return _cast(text, target)
 
     return cast
+
+
+def _as_text(raw: pa.Array[Any]) -> pa.Array[Any]:
+    """The cells as strings, if all are UTF-8."""
+    written = octets_in(raw)
+    # What is ASCII is UTF-8 however it is cut into cells: Arrow would look at cell by cell.
+    is_ascii = not len(written) or written.max() < _BEYOND_ASCII
+    return raw.view(pa.string()) if is_ascii else raw.cast(pa.string())
 
 
 def _time_format(text: str, target: pa.DataType) -> TimeFormat | None:
@@ -85,6 +94,7 @@ def _cast(text: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
     return in_range(cast) if pa.types.is_temporal(target) else cast
 
 
+_BEYOND_ASCII = 128
 _DIGITS = b"0123456789"
 _OF_INTEGERS = octets_of(_DIGITS, b"-")
 _OF_DECIMALS = octets_of(_DIGITS, b".+-")

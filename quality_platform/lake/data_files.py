@@ -17,6 +17,7 @@ from pyiceberg.io import InputStream, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
 
+from quality_platform.lake.dictionaries import repeating
 from quality_platform.lake.storage_errors import storage_error
 
 ROW_GROUP_BYTES = 16 * 2**20
@@ -134,11 +135,12 @@ class RollingWriter:
     def _flush(self) -> None:
         if not self._buffer:
             return
+        rows = pa.Table.from_batches(self._buffer)
         with _storage_errors(self.table):
             if self._open is None:
                 output = self.table.io.new_output(self.location)
-                self._open = _OpenFile.at(output, self.schema, self.placement)
-            self._open.write(pa.Table.from_batches(self._buffer))
+                self._open = _OpenFile.at(output, rows, self.placement)
+            self._open.write(rows)
             self._buffer, self._buffered_bytes = [], 0
             if self._open.bytes_written >= self.target_bytes:
                 self._roll()
@@ -169,8 +171,11 @@ def read_batches(table: Table, file: StagedFile) -> Iterator[pa.RecordBatch]:
     ):
         groups = range(parquet.num_row_groups)
         size = sum(parquet.metadata.row_group(n).total_byte_size for n in groups)
-        fitting = file.rows * BATCH_BYTES // max(1, size)
-        yield from parquet.iter_batches(batch_size=max(1, min(fitting, MOST_BATCH_ROWS)))
+        fitting = max(1, min(file.rows * BATCH_BYTES // max(1, size), MOST_BATCH_ROWS))
+        # Over several row groups at once Arrow (26) keeps what it has decoded of each, and its
+        # threads keep memory of their own: 205 MB for a file of 128 MB in place of 71 MB.
+        for n in groups:
+            yield from parquet.iter_batches(fitting, row_groups=[n], use_threads=False)
 
 
 def footer_of(table: Table, file: StagedFile) -> tuple[pq.FileMetaData, int]:
@@ -202,16 +207,16 @@ class _OpenFile:
     nan_counts: Counter[int] = field(default_factory=Counter)
 
     @classmethod
-    def at(cls, output: OutputFile, schema: pa.Schema, placement: Placement | None) -> _OpenFile:
+    def at(cls, output: OutputFile, first: pa.Table, placement: Placement | None) -> _OpenFile:
         stream = output.create(overwrite=True)
         writer = pq.ParquetWriter(
             _as_file(stream),
-            schema,
+            first.schema,
             compression="zstd",
             compression_level=1,
             store_decimal_as_integer=True,
-            # Columns of few values gain by a dictionary; to give up on the others late (at 1 MB)
-            # takes more than half of the time of writing.
+            use_dictionary=repeating(first),  # type: ignore[arg-type]  # the stubs know only bool
+            # To give up on a dictionary late (at 1 MB) can take half of the time of writing.
             dictionary_pagesize_limit=64 * 2**10,
         )
         return cls(output.location, stream, writer, placement)

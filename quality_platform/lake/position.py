@@ -19,7 +19,7 @@ PROPERTY = "quality-platform.position"
 class SourceVersion:
     """One version of a source whose rows were published, and the load and attempt that did it.
 
-    `version` is a file's SHA-256 or a table's snapshot id. `stamp` tells the version without the
+    `version` is a file's checksum or a table's snapshot id. `stamp` tells the version without the
     source being read, where that can be: a file's size and time; "" where it cannot.
     """
 

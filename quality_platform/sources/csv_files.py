@@ -7,6 +7,7 @@ plus rejects are the records of the index, or the file is refused.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
@@ -166,11 +167,9 @@ class CsvSource:
         rest, line, final = b"", 1, False
         while not final:
             # A record longer than the block doubles what is read: linear work in its length.
-            wanted = max(self.format.block_bytes, len(rest))
-            block = _filled(stream, wanted)
-            final = len(block) < wanted
-            data = rest + block
-            del block
+            wanted = len(rest) + max(self.format.block_bytes, len(rest))
+            data = _filled(stream, wanted, rest)
+            final = len(data) < wanted
             stretch = Stretch(data, self.format.dialect, line, final)
             rest, line = data[stretch.consumed :], stretch.next_line
             if len(data) > self.format.max_record_bytes:
@@ -247,9 +246,16 @@ class CsvSource:
         )
 
 
-def _filled(stream: BinaryIO, wanted: int) -> bytes:
-    """So many bytes, or all that are left: less than was asked for is not always the end."""
-    block = stream.read(wanted)
+def _filled(stream: BinaryIO, wanted: int, rest: bytes) -> bytes:
+    """So many bytes, or all that are left, from the `rest` on that was read last.
+
+    Less than was asked for is not always the end.
+    """
+    block = rest
+    if stream.seekable():
+        # To read the rest twice takes less than to copy all that comes behind it.
+        stream.seek(-len(rest), io.SEEK_CUR)
+        block = b""
     while len(block) < wanted and (more := stream.read(wanted - len(block))):
         block += more
     return block

@@ -31,7 +31,7 @@ LF = 10
 """The octet that ends a line."""
 
 _CR = 13
-_PIECE = 2**17
+_PIECE = 2**19
 """Octets looked at together: these and what is found stay in the processor's cache."""
 
 _NONE: Offsets = np.empty(0, dtype=np.int64)

@@ -12,6 +12,7 @@ from typing import NoReturn
 from quality_platform.config.source_models import FileSourceConfig
 from quality_platform.errors import SourceChangedError, SourceError
 from quality_platform.lake.position import Position, SourceVersion
+from quality_platform.sources.checksums import with_algorithm
 from quality_platform.sources.drifting_files import file_batches
 from quality_platform.sources.files import find_files, list_files, versioned
 from quality_platform.sources.object_storage import absolute_pattern, storage_of
@@ -42,7 +43,7 @@ class FileSource:
         parts = [
             Part(
                 name,
-                file.sha256,
+                file.checksum,
                 partial(file_batches, file, self.config, drift),
                 whole,
                 file.stamp,
@@ -62,7 +63,7 @@ class FileSource:
         path = f"{_fixed_folder(pattern)}/{name}"
         for found in list_files(path, storage_of(self.config)):
             is_meant = found.path == path and self.context.fence.allows(path)
-            if is_meant and (file := versioned(found, version)).sha256 == version.version:
+            if is_meant and (file := versioned(found, version)).checksum == version.version:
                 return file
         return None
 
@@ -75,7 +76,7 @@ class FileSource:
             location=self.context.location("source", "path"),
             field=f"tables.{self.context.table}.source.path",
             storage=storage_of(self.config),
-            digests=False,
+            checksums=False,
         )
         field = f"tables.{self.context.table}.source.path"
         self.context.fence.require(found, self.context.location("source", "path"), field)
@@ -105,7 +106,7 @@ class FileSource:
         """The files to read; what has changed since is refused, or added to `refused`."""
         load = self.context.load
         known = {name: source.version for name, source in position.sources.items()}
-        new = {name: file for name, file in files.items() if known.get(name) != file.sha256}
+        new = {name: file for name, file in files.items() if known.get(name) != file.checksum}
         if load.mode == "replace" or (load.deletes and load.deletes.by == "comparison"):
             return {} if not new and known.keys() == files.keys() else files
         if load.mode != "append":
@@ -123,8 +124,8 @@ class FileSource:
             f"the file {name} was ingested by load {before.load_id} and has changed since",
             location=self.context.location(),
             field=f"tables.{self.context.table}",
-            received=f"sha256 {file.sha256[:12]}",
-            allowed=f"sha256 {before.version[:12]}",
+            received=with_algorithm(file.checksum),
+            allowed=with_algorithm(before.version),
             action="deliver the corrected rows in a file of another name, "
             "or use load.mode: replace or merge",
         )

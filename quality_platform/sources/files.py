@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import io
 import os
 import time
@@ -21,10 +20,10 @@ from quality_platform.errors import (
     SourceNotFoundError,
 )
 from quality_platform.lake.position import SourceVersion
+from quality_platform.sources.checksums import checksum_of
 from quality_platform.sources.object_storage import S3Storage
 from quality_platform.sources.protocol import SourceFile
 
-HASH_BLOCK_BYTES = 4 * 2**20
 _REQUEST_BYTES = 8 * 2**20
 _SECOND = 10**9
 
@@ -37,10 +36,10 @@ def find_files(
     *,
     location: Location | None,
     field: str,
-    digests: bool = True,
+    checksums: bool = True,
     storage: S3Storage | None = None,
 ) -> tuple[SourceFile, ...]:
-    """Finds the files that a path or a glob names, each with its size, time and digest.
+    """Finds the files that a path or a glob names, each with its size, time and checksum.
 
     A glob takes `*`, `?`, `[...]` and `**` (any depth of folders). Of what a glob matches, hidden
     and temporary names are left out: those that begin with "." or "_" or end with .tmp, .part or
@@ -51,7 +50,7 @@ def find_files(
         pattern: An absolute path or glob, or one of `storage`.
         location: Where it stands in runner.yaml.
         field: The setting's name there.
-        digests: Whether the files are read for their digests; "" stands for each otherwise.
+        checksums: Whether the files are read for their checksums; "" stands for each otherwise.
         storage: Where the files are; None for this machine's disks.
 
     Returns:
@@ -72,7 +71,7 @@ def find_files(
             allowed="the absolute path of a file, or a glob such as /data/orders/*.csv",
             action="correct the path, or put the file there",
         )
-    if not digests:
+    if not checksums:
         return tuple(found)
     return tuple(fingerprint(file) for file in found)
 
@@ -123,29 +122,29 @@ def _looked_at(path: Path) -> SourceFile:
 
 
 def _told_by_stamp(file: SourceFile, known: SourceVersion | None) -> SourceFile | None:
-    """The file with its digest where size and time tell that it is the version that is known."""
+    """The file with its checksum where size and time tell that it is the version that is known."""
     stamp = _stamp(file)
     if known is None or known.stamp != stamp:
         return None
-    return replace(file, sha256=known.version, stamp=stamp)
+    return replace(file, checksum=known.version, stamp=stamp)
 
 
 def versioned(file: SourceFile, known: SourceVersion | None) -> SourceFile:
-    """The file with its digest; one whose stamp is that of the version that is known is not read.
+    """The file with its checksum; one with the stamp of the version that is known is not read.
 
     Raises:
         SourceChangedError: It is being written to.
         SourceError: It cannot be read.
     """
-    return _told_by_stamp(file, known) or fingerprint(file)
+    return _told_by_stamp(file, known) or fingerprint(file, known.version if known else "")
 
 
 def _stamp(file: SourceFile) -> str:
     return f"{file.size}-{file.mtime_ns}"
 
 
-def fingerprint(found: SourceFile) -> SourceFile:
-    """The file with its digest: it is read.
+def fingerprint(found: SourceFile, known: str = "") -> SourceFile:
+    """The file with its checksum, as `checksum_of` tells it beside one that is known: it is read.
 
     Raises:
         SourceChangedError: It is being written to.
@@ -155,12 +154,12 @@ def fingerprint(found: SourceFile) -> SourceFile:
     file = found if found.storage is None else found.storage.now(found.path)
     _require_unchanged(found, file)
     with open_version(file) as stream:
-        digest = _digest(stream)
+        checksum = checksum_of(stream, known)
     # A file can be written to again within the tick of the clock that its time was told by.
     is_coarse = file.storage is not None or file.mtime_ns % _SECOND == 0
     tick = 2 * _SECOND if is_coarse else _SECOND // 10
     is_settled = file.mtime_ns + tick < begun
-    return replace(file, sha256=digest, stamp=_stamp(file) if is_settled else "")
+    return replace(file, checksum=checksum, stamp=_stamp(file) if is_settled else "")
 
 
 def _sorted_matches(pattern: str) -> list[Path]:
@@ -239,13 +238,6 @@ def _why_none(pattern: str, matches: list[Path], left_out: int) -> str:
     if not os.access(folder, os.R_OK | os.X_OK):
         return f"the folder {folder} may not be listed by this user"
     return "no file here" if not glob.has_magic(pattern) else "no file matches"
-
-
-def _digest(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := stream.read(HASH_BLOCK_BYTES):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _require_unchanged(file: SourceFile, now: SourceFile) -> None:

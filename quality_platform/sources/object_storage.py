@@ -70,7 +70,7 @@ class S3Storage:
     config: StorageConfig
 
     def find(self, pattern: str) -> list[SourceFile]:
-        """The objects that a URL or a glob names, sorted by path, without digests.
+        """The objects that a URL or a glob names, sorted by path, without checksums.
 
         A glob takes `*`, `?`, `[...]` and `**` (any depth). A URL that exists is taken by its
         letter.
@@ -123,7 +123,7 @@ class S3Storage:
             path=SCHEME + info.path,
             size=info.size or 0,
             mtime_ns=info.mtime_ns or 0,
-            sha256="",
+            checksum="",
             storage=self,
             etag=etag,
         )

@@ -50,7 +50,7 @@ class Storage(Protocol):
     """Where files are that are not on this machine's disks."""
 
     def find(self, pattern: str) -> list[SourceFile]:
-        """The files that a URL or a glob names, sorted by path, without digests."""
+        """The files that a URL or a glob names, sorted by path, without checksums."""
         ...
 
     def opened(self, path: str) -> AbstractContextManager[BinaryIO]:
@@ -70,7 +70,7 @@ class SourceFile:
         path: Absolute, as found, or a URL.
         size: In bytes.
         mtime_ns: The time of the last change, in nanoseconds since the epoch.
-        sha256: The digest of the whole content in hexadecimal; "" where the file was only found.
+        checksum: Of the whole content, as `checksum_of` tells it; "" where the file was only found.
         stamp: Size and time, by which the version is told again without the file being read; ""
             where it may have changed since without their telling.
         storage: Where the file is; None for this machine's disks.
@@ -80,7 +80,7 @@ class SourceFile:
     path: str
     size: int
     mtime_ns: int
-    sha256: str
+    checksum: str
     stamp: str = field(default="", compare=False)
     storage: Storage | None = field(default=None, compare=False, repr=False)
     etag: str = field(default="", compare=False)

@@ -216,6 +216,29 @@ def test_a_text_of_any_other_form_takes_its_row_out(target, texts):
     assert [text for text in texts if not is_bad(text, target)] == []
 
 
+def test_no_byte_but_a_digit_is_part_of_a_whole_number():
+    cells = [b"1" + bytes([octet]) for octet in range(256)]
+    values, bad = column(cells, pa.int64())
+    assert [value for value in values if value is not None] == list(range(10, 20))
+    assert len(bad) == 246
+
+
+def test_a_character_that_is_cut_in_two_cells_is_in_neither():
+    values, bad = column([b"caf\xc3", b"\xa9", "café", "cafe"], pa.string())
+    assert values == [None, None, "café", "cafe"]
+    assert [cell.row for cell in bad] == [0, 1]
+
+
+def test_a_slice_of_a_batch_is_its_own_cells_alone():
+    raw = pa.record_batch(
+        [pa.array([b"\xff", b"1", None, b"2", b"\xff"], pa.binary())], names=["c"]
+    )
+    for target, expected in ((pa.string(), ["1", None, "2"]), (pa.int64(), [1, None, 2])):
+        rows, bad = conform(raw.slice(1, 3), pa.schema([("c", target)]))
+        rows.validate(full=True)
+        assert (rows.column(0).to_pylist(), bad) == (expected, [])
+
+
 def test_null_is_null_in_every_type():
     for target in (pa.int32(), pa.float64(), pa.decimal128(5, 2), pa.date32(), ZONED, pa.string()):
         assert column([None, None], target) == ([None, None], [])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
+import xxhash
 
 from quality_platform.errors import (
     Location,
@@ -40,14 +40,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_path_gives_its_file_with_size_time_and_digest(folder: Path) -> None:
+def test_a_path_gives_its_file_with_size_time_and_checksum(folder: Path) -> None:
     content = b"x" * (2**20 + 5)
     path = folder / "a.csv"
     path.write_bytes(content)
     (file,) = find_files(str(path), location=HERE, field="path")
-    assert file == SourceFile(
-        str(path), len(content), path.stat().st_mtime_ns, hashlib.sha256(content).hexdigest()
-    )
+    checksum = f"xxh3-128:{xxhash.xxh3_128_hexdigest(content)}"
+    assert file == SourceFile(str(path), len(content), path.stat().st_mtime_ns, checksum)
 
 
 def test_a_glob_gives_files_sorted_by_path_and_no_folders(folder: Path) -> None:

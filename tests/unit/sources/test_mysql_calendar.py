@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 from hypothesis import given
@@ -65,6 +65,30 @@ def test_times_without_a_fraction_are_one_number(at: datetime) -> None:
     column = SourceColumn("c", "datetime", fraction=0)
 
     assert decoded(column, pa.timestamp("us"), digits).column.to_pylist() == [at]
+
+
+@given(st.lists(st.datetimes(datetime(1970, 1, 1, 0, 0, 0, 1)) | st.none(), max_size=20))
+def test_every_moment_is_itself_to_the_microsecond(times: list[datetime | None]) -> None:
+    since = [
+        None if t is None else (t - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+        for t in times
+    ]
+
+    found = decoded(
+        SourceColumn("c", "timestamp", is_stored=True), pa.timestamp("us", "UTC"), since
+    )
+
+    assert found.column.to_pylist() == [t and t.replace(tzinfo=UTC) for t in times]
+    assert found.impossible == {}
+
+
+def test_the_zero_time_is_no_moment() -> None:
+    found = decoded(
+        SourceColumn("c", "timestamp", is_stored=True), pa.timestamp("us", "UTC"), [0, None, 1]
+    )
+
+    assert found.column.is_valid().to_pylist() == [False, False, True]
+    assert found.impossible == {0: "0000-00-00 00:00:00"}
 
 
 @given(st.booleans(), st.integers(0, 838), st.times())
