@@ -20,7 +20,7 @@ from quality_platform.cli.lint import lint
 from quality_platform.cli.metrics import metrics
 from quality_platform.cli.options import ERROR
 from quality_platform.cli.quarantine import discard, release, replay
-from quality_platform.cli.runs import launch, run
+from quality_platform.cli.runs import launch, materialize, run
 from quality_platform.cli.schema import schema
 from quality_platform.cli.secrets import secrets
 from quality_platform.cli.sources import sources
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 for command in (
     run,
+    materialize,
     launch,
     instance,
     lint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,10 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from quality_platform.cli.options import ERROR, FOUND_PROBLEMS, JsonOption, RunnerOption, print_json
+from quality_platform.cli.options import (
+    ERROR,
+    FOUND_PROBLEMS,
+    JsonOption,
+    RunnerOption,
+    TenantOption,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from quality_platform.checks.results import CheckResult
+    from quality_platform.flows.platform import Platform
 
 _STYLES = {"pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
 
@@ -58,6 +67,7 @@ def judge(
     columns: ColumnsOption = "",
     runner: RunnerOption = None,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Run the drift test on what is published: the configured one, or one of other rows.
 
@@ -65,10 +75,9 @@ def judge(
     """
     from quality_platform.flows.drift_asked import Asked, asked_test
     from quality_platform.flows.drift_test import results_of
-    from quality_platform.flows.platform import open_platform
 
     asked = Asked(reference, current, _listed(columns))
-    results = results_of(asked_test(open_platform(runner), table, asked))
+    results = results_of(asked_test(_platform(runner, tenant, table), table, asked))
     if as_json:
         print_json([_as_json(result) for result in results])
     else:
@@ -85,15 +94,15 @@ def freeze_profile(
     rows: Annotated[str, typer.Option("--rows", help=f"Keep these rows: {_CURRENT}.")] = "snapshot",
     columns: ColumnsOption = "",
     runner: RunnerOption = None,
+    tenant: TenantOption = "",
 ) -> None:
     """Keep how rows are distributed, under a name that a drift test can compare with for ever.
 
     Columns whose values are restricted by the contract's classification are left out.
     """
     from quality_platform.flows.drift_asked import freeze
-    from quality_platform.flows.platform import open_platform
 
-    kept = freeze(open_platform(runner), table, name, rows, _listed(columns))
+    kept = freeze(_platform(runner, tenant, table), table, name, rows, _listed(columns))
     names = ", ".join(kept.profiles)
     told = f"{table}: froze {kept.rows:,} rows ({kept.text}) as {name}: {names}"
     Console().print(escape(told), soft_wrap=True)
@@ -104,17 +113,27 @@ def forget_profile(
     table: TableArgument,
     name: Annotated[str, typer.Option("--name", help="The profile's name.")],
     runner: RunnerOption = None,
+    tenant: TenantOption = "",
 ) -> None:
     """Remove what was kept under a name; the name is free again.
 
     Older snapshots of the profiles keep it until upkeep removes them.
     """
     from quality_platform.flows.drift_asked import forget
-    from quality_platform.flows.platform import open_platform
 
-    columns = forget(open_platform(runner), table, name)
+    columns = forget(_platform(runner, tenant, table), table, name)
     told = f"{table}: forgot {name}, the profiles of {columns} columns"
     Console().print(escape(told), soft_wrap=True)
+
+
+def _platform(runner: Path | None, tenant: str, table: str) -> Platform:
+    """The platform, where the table may be asked for."""
+    from quality_platform.flows.platform import open_platform
+    from quality_platform.flows.tenant_names import names_of_tenant
+
+    platform = open_platform(runner)
+    names_of_tenant(platform, tenant, [table])
+    return platform
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from quality_platform.cli.options import (
     FOUND_PROBLEMS,
     JsonOption,
     RunnerOption,
+    TenantOption,
     print_json,
 )
 
@@ -24,21 +25,23 @@ def register_features(runner: RunnerOption = None, as_json: JsonOption = False) 
     A run that materializes a feature view does the same. Exit code 0: all is registered; 1: some of
     it cannot be, for the reasons that are told.
     """
-    from quality_platform.flows.feature_store_objects import register_all
+    from quality_platform.flows.feature_store_objects import broken_definitions, register_all
     from quality_platform.flows.platform import open_platform
 
-    applied = register_all(open_platform(runner))
+    platform = open_platform(runner)
+    applied = register_all(platform)
+    found = {**broken_definitions(platform), **applied.errors}
+    errors = {name: str(error) for name, error in found.items()}
     if as_json:
-        errors = {name: str(error) for name, error in applied.errors.items()}
         print_json({"names": applied.names, "removed": applied.removed, "errors": errors})
     else:
         console = Console()
         console.print(f"registered: {', '.join(applied.names) or 'nothing'}", markup=False)
         if applied.removed:
             console.print(f"removed: {', '.join(applied.removed)}", markup=False)
-        for name, error in applied.errors.items():
+        for name, error in errors.items():
             console.print(f"not registered as it is declared: {name}: {error}", markup=False)
-    if applied.errors:
+    if errors:
         raise typer.Exit(FOUND_PROBLEMS)
 
 
@@ -49,6 +52,7 @@ def skew(
         int | None, typer.Option(min=1, help="Entities compared; what runner.yaml says by default.")
     ] = None,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Compare a view's online store with what it has published, for a sample of entities.
 
@@ -56,8 +60,11 @@ def skew(
     """
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.skew import skew_result
+    from quality_platform.flows.tenant_names import names_of_tenant
 
-    result = skew_result(open_platform(runner), view, sample)
+    platform = open_platform(runner)
+    names_of_tenant(platform, tenant, [view])
+    result = skew_result(platform, view, sample)
     if as_json:
         print_json(
             {

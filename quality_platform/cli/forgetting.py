@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quality_platform.cli.options import JsonOption, RunnerOption, print_json
+from quality_platform.cli.options import JsonOption, RunnerOption, TenantOption, print_json
 from quality_platform.cli.quarantine import ByOption, ReasonOption
 from quality_platform.cli.upkeep import DryRunOption
 
@@ -30,15 +30,20 @@ def forget_entity(
     runner: RunnerOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
-    """Remove entities from the online store and from the tables of the feature views."""
+    """Remove entities from the online store and from the tables of the feature views.
+
+    With --tenant from the tenant's views alone.
+    """
     from quality_platform.flows.decisions import Decision
-    from quality_platform.flows.forget_entity import forget_entities
+    from quality_platform.flows.forget_entity import Forgotten, forget_entities
     from quality_platform.flows.platform import open_platform
+    from quality_platform.flows.tenant_names import names_of_tenant
 
     platform, run_id = open_platform(runner), f"cli-{uuid.uuid4().hex}"
-    decision = Decision.of(reason, by)
-    outcome = forget_entities(platform, entity, keys, decision, run_id, dry_run=dry_run)
+    wanted = Forgotten(entity, keys, names_of_tenant(platform, tenant))
+    outcome = forget_entities(platform, wanted, Decision.of(reason, by), run_id, dry_run=dry_run)
     if as_json:
         print_json(asdict(outcome))
     else:

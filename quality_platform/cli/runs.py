@@ -1,9 +1,10 @@
-"""`quality-platform run` and `launch`."""
+"""`quality-platform run`, `materialize` and `launch`."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -63,15 +64,57 @@ def run(
     _finish(console, steps, strict=strict)
 
 
-def launch(runner: RunnerOption = None, strict: StrictOption = False) -> None:
-    """Run everything through Dagster, as a launch of the job `everything` in its UI does."""
+def materialize(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Feature views; all that are online by default.")
+    ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Write all of it again, and remove what is not published."),
+    ] = False,
+    runner: RunnerOption = None,
+    tenant: TenantOption = "",
+) -> None:
+    """Bring what is published of feature views into the online store, and compute nothing.
+
+    A rebuild is for a store that was lost or damaged.
+    """
     from quality_platform.flows.platform import open_platform
+    from quality_platform.flows.run_platform import materialize_platform, online_names
+    from quality_platform.flows.tenant_names import names_of_tenant
+    from quality_platform.telemetry.command_runs import ObservedRun
+
+    platform, console, run_id = open_platform(runner), Console(), f"cli-{uuid.uuid4().hex}"
+    names_of_tenant(platform, tenant, names or ())
+    wanted = names or online_names(platform, tenant)
+    steps = []
+    with ObservedRun(platform, run_id) as seen:
+        progress = seen.telling(_progress(console))
+        for step in materialize_platform(
+            platform, wanted, run_id, progress, rebuild=rebuild, observer=seen.step
+        ):
+            print_step(console, step)
+            steps.append(step)
+    _finish(console, steps, strict=False)
+
+
+def launch(
+    runner: RunnerOption = None, strict: StrictOption = False, tenant: TenantOption = ""
+) -> None:
+    """Run everything through Dagster, as a launch of the job `everything` in its UI does.
+
+    With --tenant all that is the tenant's.
+    """
+    from quality_platform.flows.platform import open_platform
+    from quality_platform.flows.tenant_names import names_of_tenant
     from quality_platform.orchestration.launch import launch as launch_everything
     from quality_platform.orchestration.launch import terminal_stream
 
     platform = open_platform(runner)
+    names = names_of_tenant(platform, tenant)
     console = Console(file=terminal_stream())
-    steps = launch_everything(platform, _progress(console), lambda step: print_step(console, step))
+    ended = partial(print_step, console)
+    steps = launch_everything(platform, _progress(console), ended, names)
     _finish(console, steps, strict=strict)
 
 

@@ -13,16 +13,26 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from quality_platform.cli.options import JsonOption, RunnerOption, as_text, print_json
+from quality_platform.cli.options import (
+    JsonOption,
+    RunnerOption,
+    TenantOption,
+    as_text,
+    print_json,
+)
 from quality_platform.terminal import print_quarantine, print_statuses
 
 
-def status(runner: RunnerOption = None, as_json: JsonOption = False) -> None:
+def status(
+    runner: RunnerOption = None, as_json: JsonOption = False, tenant: TenantOption = ""
+) -> None:
     """Show where every table stands: rows, quarantine, snapshot, and its latest run."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.table_status import table_statuses
+    from quality_platform.flows.tenant_names import names_of_tenant
 
-    statuses = table_statuses(open_platform(runner))
+    platform = open_platform(runner)
+    statuses = table_statuses(platform, names_of_tenant(platform, tenant))
     if as_json:
         print_json([vars(status) for status in statuses])
     else:
@@ -37,15 +47,18 @@ def quarantine(
     limit: Annotated[
         int, typer.Option(min=0, help="Rows shown in the table; 0 for all. JSON and CSV give all.")
     ] = 20,
+    tenant: TenantOption = "",
 ) -> None:
     """Show the rows in a table's quarantine, each with its reasons."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.table_status import quarantined_rows
+    from quality_platform.flows.tenant_names import names_of_tenant
     from quality_platform.quarantine.columns import META_COLUMNS
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     platform = open_platform(runner)
+    names_of_tenant(platform, tenant, [table])
     rows = quarantined_rows(platform, table)
     if as_json:
         for row in rows:

@@ -6,14 +6,14 @@ import uuid
 from dataclasses import asdict
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quality_platform.cli.options import JsonOption, RunnerOption, print_json
-from quality_platform.terminal import plain_table
+from quality_platform.cli.options import JsonOption, RunnerOption, TenantOption, print_json
+from quality_platform.terminal import plain_table, print_rows
 
 if TYPE_CHECKING:
     from quality_platform.flows.platform import Platform
@@ -55,13 +55,13 @@ def training_set(
     ] = "",
     runner: RunnerOption = None,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Make a version of a training set, or find that it is there and unchanged."""
-    from quality_platform.flows.platform import open_platform
     from quality_platform.flows.training_logging import log_version
     from quality_platform.flows.training_sets import TrainingSetRequest, make_training_set
 
-    platform = open_platform(runner)
+    platform = _platform(runner, tenant, name)
     request = TrainingSetRequest(name, tag, entities, verify)
     made = make_training_set(platform, request, f"cli-{uuid.uuid4().hex}")
     logged = log_version(platform, made, mlflow)
@@ -75,29 +75,34 @@ def list_versions(
     name: Annotated[str, typer.Argument(help="The training set; all by default.")] = "",
     runner: RunnerOption = None,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """List the versions that there are."""
-    from quality_platform.flows.platform import open_platform
+    from quality_platform.config.tenant_models import is_of_tenant
     from quality_platform.flows.training_upkeep import versions
 
-    found = versions(open_platform(runner), name)
+    found = versions(_platform(runner, tenant, name), name)
+    if tenant:
+        found = [s for s in found if is_of_tenant(tenant, s.identifier.partition(".")[0])]
     if as_json:
         print_json([_state(state) for state in found])
         return
     shown = plain_table(None, "training set")
     for heading in ("version", "made (UTC)", "rows", "owner", "kept until", "sha-256"):
-        shown.add_column(heading, justify="right" if heading == "rows" else "left")
+        justify: Literal["left", "right"] = "right" if heading == "rows" else "left"
+        shown.add_column(heading, justify=justify, no_wrap=True)
     for state in found:
         version = state.manifest
         until = state.expires_at.astimezone(UTC).strftime("%Y-%m-%d") if state.expires_at else ""
         shown.add_row(
-            *(escape(text) for text in (version.name, version.tag, version.made_at[:19])),
+            *(escape(text) for text in (version.name, version.tag)),
+            version.made_at[:16].replace("T", " "),
             f"{version.rows:,}",
             escape(version.owner),
             until,
             version.digest[:12],
         )
-    Console().print(shown)
+    print_rows(Console(), shown)
 
 
 @training_sets.command("show")
@@ -107,12 +112,12 @@ def show_version(
     to: FileOption = None,
     runner: RunnerOption = None,
     as_json: JsonOption = False,
+    tenant: TenantOption = "",
 ) -> None:
     """Show what a version was made of."""
-    from quality_platform.flows.platform import open_platform
     from quality_platform.flows.training_upkeep import version_of
 
-    platform = open_platform(runner)
+    platform = _platform(runner, tenant, name)
     state = version_of(platform, name, tag)
     if to is not None:
         _export(platform, state.identifier, tag, to)
@@ -136,13 +141,13 @@ def remove(
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     runner: RunnerOption = None,
+    tenant: TenantOption = "",
 ) -> None:
     """Remove a version with its rows, and release what it pins."""
     from quality_platform.flows.decisions import Decision
-    from quality_platform.flows.platform import open_platform
     from quality_platform.flows.training_upkeep import remove_version, version_of
 
-    platform = open_platform(runner)
+    platform = _platform(runner, tenant, name)
     state = version_of(platform, name, tag)
     console = Console()
     console.print(escape(f"{name} {tag}: {state.manifest.rows:,} rows, {state.identifier}"))
@@ -150,6 +155,19 @@ def remove(
         typer.confirm("Remove it?", abort=True)
     remove_version(platform, name, tag, Decision.of(reason, by))
     console.print(escape(f"{name} {tag} is removed."))
+
+
+def _platform(runner: Path | None, tenant: str, name: str) -> Platform:
+    """The platform, where the training set may be asked for; "" is all of them."""
+    from quality_platform.flows.platform import open_platform
+    from quality_platform.flows.tenant_names import require_known, require_training_set_of
+
+    platform = open_platform(runner)
+    if tenant and not name:
+        require_known(platform, tenant)
+    else:
+        require_training_set_of(platform, tenant, name)
+    return platform
 
 
 def _tell(made: TrainingSetOutcome, logged: str, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,7 +35,13 @@ class ErasedEntity:
 
 
 def erase_entity(
-    settings: StoreSettings, entity: str, value: str | int, writing: Writing, *, dry_run: bool
+    settings: StoreSettings,
+    entity: str,
+    value: str | int,
+    writing: Writing,
+    *,
+    dry_run: bool,
+    only: Collection[str] = (),
 ) -> tuple[ErasedEntity, ...]:
     """Removes an entity from all registered views that it is an entity of.
 
@@ -49,6 +56,7 @@ def erase_entity(
         value: its join key's value.
         writing: how data files are written anew.
         dry_run: only tells what would be removed.
+        only: the views that are meant; all for ().
 
     Raises:
         MaterializationError: Feast knows no such entity, the value is not of its type, or its
@@ -61,7 +69,7 @@ def erase_entity(
         store = open_store(settings)
         join_key, views = _views_of(store, entity)
         asked = _Asked(settings, store, join_key, value, writing, dry_run)
-        return tuple(asked.erased(view) for view in views)
+        return tuple(asked.erased(view) for view in views if not only or view.name in only)
 
 
 def _views_of(store: FeatureStore, entity: str) -> tuple[str, list[FeatureView]]:

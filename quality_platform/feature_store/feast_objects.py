@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from quality_platform.errors import MaterializationError
 from quality_platform.feature_store.definitions import (
     EntityDefinition,
+    FeatureChoice,
     FeatureServiceDefinition,
     FeatureViewDefinition,
     OnDemandViewDefinition,
@@ -53,18 +54,34 @@ def feast_objects(definitions: StoreDefinitions) -> FeastObjects:
     found.entities = {name: entity for name, entity in entities.items() if name in needed}
     _convert(
         definitions.on_demand,
-        lambda view: on_demand_view(view, found.views),
+        lambda view: on_demand_view(view, _usable(view.name, view.inputs, found.views, found)),
         found.on_demand,
         found,
     )
     views_of_services = {**found.views, **found.on_demand}
     _convert(
         definitions.services,
-        lambda service: _feature_service(service, views_of_services),
+        lambda service: _feature_service(
+            service, _usable(service.name, service.features, views_of_services, found)
+        ),
         found.services,
         found,
     )
     return found
+
+
+def _usable(
+    name: str, choices: Iterable[FeatureChoice], views: Mapping[str, Any], found: FeastObjects
+) -> Mapping[str, Any]:
+    """The views; what is called `name` must choose none of those that cannot be registered."""
+    for choice in choices:
+        if choice.view in found.errors:
+            raise MaterializationError(
+                f"needs the feature view {choice.view!r}, which cannot be registered",
+                field=name,
+                action="mend that first",
+            )
+    return views
 
 
 def _convert(

@@ -43,6 +43,17 @@ _WORDS = {
     "timestamp": "UnixTimestamp",
 }
 
+_ARROW: dict[str, pa.DataType] = {
+    "boolean": pa.bool_(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "timestamp": pa.timestamp("us", "UTC"),
+}
+
 _WITHIN = ("Bool", "Int32", "Int64", "Float32", "Float64", "Decimal", "String", "Bytes")
 """What keeps its value within a struct or a map: Feast tells the type of each there by Python's."""
 
@@ -92,6 +103,17 @@ def feast_type_of_word(word: str) -> FeastType:
     inner = word.removeprefix("list<").removesuffix(">")
     plain: FeastType = getattr(types, _WORDS[inner])
     return plain if inner == word else types.Array(plain)
+
+
+def arrow_type_of_word(word: str) -> pa.DataType:
+    """Arrow's type for a word of runner.yaml: `double`, `list<int64>`.
+
+    Raises:
+        KeyError: there is no such word.
+    """
+    inner = word.removeprefix("list<").removesuffix(">")
+    plain = _ARROW[inner]
+    return plain if inner == word else pa.list_(pa.field("element", plain))
 
 
 def _name(type_: pa.DataType) -> str:

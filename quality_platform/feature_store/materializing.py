@@ -28,8 +28,7 @@ def materialize(
 
     Event times from `start` to `end`, both inclusive; None means without bound. Without any bound
     only what was published since the last materialization is read; see `materialize_snapshot`. An
-    older row never replaces a newer one in the store. Entities that are no longer in the table keep
-    their last values.
+    older row never replaces a newer one in the store, but where the newer one has left the table.
 
     Raises:
         MaterializationError: the view is not applied, its rows cannot be told apart or do not fit
@@ -59,7 +58,7 @@ def materialize_snapshot(
     view: str,
     *,
     is_current: Callable[[], None] = lambda: None,
-    anew: bool = False,
+    rebuild: bool = False,
 ) -> Written:
     """Brings the online store to the newest row of each entity at the snapshot of the settings.
 
@@ -73,7 +72,7 @@ def materialize_snapshot(
         store = open_store(settings)
         registered, snapshot = _opened(store, view)
         target = Target(store.provider.online_store, store.config, registered)
-        written = write_snapshot(target, snapshot, is_current=is_current, anew=anew)
+        written = write_snapshot(target, snapshot, is_current=is_current, rebuild=rebuild)
         bounds = event_time_bounds(snapshot)
         if bounds is not None:
             _note(settings, store, registered, bounds)

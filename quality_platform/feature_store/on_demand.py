@@ -96,19 +96,31 @@ def _text(definition: OnDemandViewDefinition) -> str:
     That text is also what tells Feast that the function has changed.
     """
     module, _, function = definition.python.partition(":")
-    found = _imported(definition, module, function)
-    try:
-        source = inspect.getsource(found)
-    except (OSError, TypeError):
-        source = ""
+    source = source_of(definition)
     told = "".join(f"    # {line}".rstrip() + "\n" for line in source.splitlines())
     stub = _STUB.format(module=module, function=function)
     return f"{stub}    # {definition.python} when it was applied:\n{told}" if told else stub
 
 
-def _imported(
-    definition: OnDemandViewDefinition, module: str, function: str
-) -> Callable[..., object]:
+def source_of(definition: OnDemandViewDefinition) -> str:
+    """The text of the user's function; "" where it has none, such as one that is compiled.
+
+    Raises:
+        MaterializationError: there is no such function.
+    """
+    try:
+        return inspect.getsource(imported(definition))
+    except (OSError, TypeError):
+        return ""
+
+
+def imported(definition: OnDemandViewDefinition) -> Callable[..., object]:
+    """The user's function.
+
+    Raises:
+        MaterializationError: there is no such function.
+    """
+    module, _, function = definition.python.partition(":")
     try:
         found = getattr(importlib.import_module(module), function)
     # What a module of the user's raises when it is imported can be anything.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -108,6 +108,26 @@ class Materialized:
     definition: str
 
 
+@dataclass(frozen=True)
+class Claimed:
+    """What is known of earlier materializations when a view is claimed.
+
+    Attributes:
+        last: The last one that came to its end; None where that is not known.
+        begun: The snapshots of those that have begun since: some of their rows may be there.
+        rebuild: Whether a rebuild is asked for, or one has begun and not come to its end.
+    """
+
+    last: Materialized | None = None
+    begun: tuple[int, ...] = ()
+    rebuild: bool = False
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """All snapshots whose rows may be in the store."""
+        return (*(() if self.last is None else (self.last.snapshot_id,)), *self.begun)
+
+
 class OnlineWriter(Protocol):
     """Writes a view into one kind of online store.
 
@@ -116,8 +136,13 @@ class OnlineWriter(Protocol):
     has replaced.
     """
 
-    def claim(self) -> Materialized | None:
-        """Takes over the view; what was materialized last, if that is known."""
+    def claim(self, begun: int | None = None, *, rebuild: bool = False) -> Claimed:
+        """Takes over the view; what was done before.
+
+        Args:
+            begun: the snapshot whose rows will be written; noted until `finish` notes one.
+            rebuild: notes, until then, that the store is to be built anew.
+        """
 
     def write(self, rows: OnlineRows) -> None:
         """Writes rows, except where the store has a newer one of the entity.
@@ -141,7 +166,31 @@ class OnlineWriter(Protocol):
 
 @runtime_checkable
 class OnlineEraser(OnlineWriter, Protocol):
-    """A writer that can take entities out again."""
+    """A writer that can also put older rows in the place of newer ones, and take entities out.
+
+    Its methods raise ConcurrentLoadError where another materialization has claimed the view.
+    """
+
+    def overwrite(self, rows: OnlineRows, taken: OnlineRows | None = None) -> None:
+        """Writes rows, also where the store has a newer one of the entity.
+
+        Args:
+            rows: the rows.
+            taken: for each of them the row that it takes the place of: what the store has from
+                elsewhere, and is newer than that, stays. None: whatever the store has.
+        """
+
+    def remove(self, keys: Sequence[bytes], taken: OnlineRows | None = None) -> None:
+        """Removes all that the view has of the entities with these encoded keys.
+
+        Args:
+            keys: the keys.
+            taken: for each of them the row that is to go: what is newer than that stays. None:
+                whatever the store has.
+        """
+
+    def stored_keys(self) -> Iterator[list[bytes]]:
+        """The encoded keys of all entities that the view may have something of, some at a time."""
 
     def erase(self, key: Mapping[str, str | int], *, dry_run: bool) -> int:
         """Removes all that the view has of the entities with these join keys; how many they were.

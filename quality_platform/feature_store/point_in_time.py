@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _ENTITIES = "entity_rows"
-_FOUND = "found_rows"
+FOUND = "found_rows"
+"""The table of the rows that were found in a session: keys, event time and created time."""
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -82,7 +83,7 @@ def as_of(
             wanted[f"key{number}"] = keys_of_column(entities, keys[key], types.field(key).type)
         connection.register(_ENTITIES, pa.table(wanted))
         search = _searched_sql if created_by_then and rows.created_timestamp else _as_of_sql
-        connection.execute(f"CREATE TABLE {_FOUND} AS {search(rows, ttl)}")
+        connection.execute(f"CREATE TABLE {FOUND} AS {search(rows, ttl)}")
         # Telling equal rows apart takes long, and nearly always there are none.
         for relation in (ROWS, _distinct_sql(rows)):
             found = connection.sql(_values_sql(rows, relation)).to_arrow_table()
@@ -111,8 +112,8 @@ def latest(
     rows, period = snapshot.rows, _utc_period(start, end)
     with session(snapshot) as connection:
         _require_complete(connection, rows)
-        connection.execute(f"CREATE TABLE {_FOUND} AS {_newest_sql(rows, period)}")
-        wanted = _one_for_each(connection, rows)
+        connection.execute(f"CREATE TABLE {FOUND} AS {newest_sql(rows, period)}")
+        wanted = one_for_each(connection, rows)
         if order:
             wanted = f"SELECT * FROM ({wanted}) ORDER BY {order}"
         reader = connection.sql(wanted).to_arrow_reader(batch_rows)
@@ -120,13 +121,17 @@ def latest(
         yield from reader
 
 
-def _one_for_each(connection: DuckDBPyConnection, rows: FeatureRows) -> str:
-    """SQL of the rows that were found, one for each entity; equal ones are one row."""
+def one_for_each(connection: DuckDBPyConnection, rows: FeatureRows) -> str:
+    """SQL of the rows that `FOUND` names, one for each entity; equal ones are one row.
+
+    Raises:
+        MaterializationError: several rows of an entity have its time.
+    """
     columns = ", ".join(f"r.{quote_identifier(name)}" for name in rows.columns)
-    newest = f"{columns} FROM {ROWS} AS r JOIN {_FOUND} AS f ON {_is_found(rows)}"
+    newest = f"{columns} FROM {ROWS} AS r JOIN {FOUND} AS f ON {_is_found(rows)}"
     # Telling equal rows apart takes long, and nearly always there are none.
     for wanted in (f"SELECT {newest}", f"SELECT DISTINCT {newest}"):
-        counts = f"SELECT (SELECT count(*) FROM ({wanted})), (SELECT count(*) FROM {_FOUND})"
+        counts = f"SELECT (SELECT count(*) FROM ({wanted})), (SELECT count(*) FROM {FOUND})"
         [(found, entities)] = connection.sql(counts).fetchall()
         if found == entities:
             return wanted
@@ -191,7 +196,7 @@ def _as_of_sql(rows: FeatureRows, ttl: timedelta | None) -> str:
     return (
         f"SELECT e.*, CASE WHEN {valid} THEN k.event END AS event, {created} AS created "
         f"FROM {_ENTITIES} AS e ASOF LEFT JOIN ({narrow}) AS k "
-        f"ON {_same_keys(rows, 'e', 'k')} AND e.moment >= k.event"
+        f"ON {same_keys(rows, 'e', 'k')} AND e.moment >= k.event"
     )
 
 
@@ -228,7 +233,7 @@ def _searched_sql(rows: FeatureRows, ttl: timedelta | None) -> str:
 def _distinct_sql(rows: FeatureRows) -> str:
     """The rows that were found, those once that are equal."""
     columns = ", ".join(f"r.{quote_identifier(name)}" for name in rows.columns)
-    found = f"SEMI JOIN {_FOUND} AS f ON {_is_found(rows)}"
+    found = f"SEMI JOIN {FOUND} AS f ON {_is_found(rows)}"
     return f"(SELECT DISTINCT {columns} FROM {ROWS} AS r {found})"
 
 
@@ -238,13 +243,16 @@ def _values_sql(rows: FeatureRows, relation: str) -> str:
         f"r.{quote_identifier(name)} AS {quote_identifier(name)}" for name in rows.features
     )
     return (
-        f"SELECT {values} FROM {_FOUND} AS f LEFT JOIN {relation} AS r ON {_is_found(rows)} "
+        f"SELECT {values} FROM {FOUND} AS f LEFT JOIN {relation} AS r ON {_is_found(rows)} "
         "ORDER BY f.position"
     )
 
 
-def _newest_sql(rows: FeatureRows, period: Period) -> str:
-    """The newest event and created time of each entity."""
+def newest_sql(rows: FeatureRows, period: Period = ALWAYS, relation: str = ROWS) -> str:
+    """SQL of the newest event and created time of each entity, as `event` and `created`.
+
+    The join keys are `key0`, `key1` and so on; `created` is NULL where there is none.
+    """
     keys = [f"{quote_identifier(key)} AS key{n}" for n, key in enumerate(rows.join_keys)]
     event = f"{quote_identifier(rows.event_timestamp)}::TIMESTAMPTZ"
     newest = [f"max({event}) AS event", "NULL AS created"]
@@ -263,7 +271,8 @@ def _newest_sql(rows: FeatureRows, period: Period) -> str:
         if bound is not None
     ]
     return (
-        f"SELECT {', '.join([*keys, *newest])} FROM {ROWS} WHERE {' AND '.join(bounds) or 'true'} "
+        f"SELECT {', '.join([*keys, *newest])} FROM {relation} "
+        f"WHERE {' AND '.join(bounds) or 'true'} "
         f"{f'GROUP BY {names}' if names else ''} HAVING count(*) > 0"
     )
 
@@ -277,7 +286,8 @@ def _is_found(rows: FeatureRows) -> str:
     return " AND ".join(same)
 
 
-def _same_keys(rows: FeatureRows, one: str, other: str) -> str:
+def same_keys(rows: FeatureRows, one: str, other: str) -> str:
+    """SQL: whether rows of two relations, whose keys `newest_sql` names, are of one entity."""
     numbers = range(len(rows.join_keys))
     return " AND ".join(f"{one}.key{n} = {other}.key{n}" for n in numbers) or "true"
 

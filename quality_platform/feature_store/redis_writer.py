@@ -7,20 +7,22 @@ nothing comes between reading a row's time and replacing it, whoever else writes
 
 from __future__ import annotations
 
-import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from quality_platform.feature_store import redis_scripts as scripts
 from quality_platform.feature_store import wire_format as wire
 from quality_platform.feature_store.key_encoding import encoded_key, has_key, key_prefix
 from quality_platform.feature_store.online_rows import (
+    Claimed,
     Materialized,
     OnlineRows,
     OnlineView,
@@ -40,69 +42,11 @@ _COMMANDS_UNDER_WAY = 64
 MOST_FEATURES = 3000
 """More cannot be passed to one command within a script."""
 
-_SUPERSEDED = -1
 _SHORT = 32
 """MessagePack tells the length of texts below it in the same byte."""
 
-_SCRIPT = """
--- The seconds and nanoseconds of a serialized google.protobuf.Timestamp.
-local function time_of(bytes)
-  local parts, at = {0, 0}, 1
-  while at <= #bytes do
-    local field, sum, inverse, factor, group = bytes:byte(at) == 8 and 1 or 2, 0, 0, 1, 0
-    repeat
-      at = at + 1
-      group = bytes:byte(at)
-      if factor < 2 ^ 63 then
-        sum = sum + group % 128 * factor
-        inverse = inverse + (127 - group % 128) * factor
-      end
-      factor = factor * 128
-    until group < 128
-    at = at + 1
-    -- Ten groups are a negative number, in the complement of two.
-    if factor > 2 ^ 63 then sum = -inverse - 1 end
-    parts[field] = sum
-  end
-  return parts[1], parts[2]
-end
-
-local function order(one, other)
-  if one == other then return 0 end
-  local second, nano = time_of(one)
-  local other_second, other_nano = time_of(other)
-  if second == other_second then second, other_second = nano, other_nano end
-  if second < other_second then return -1 end
-  return 1
-end
-
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return -1 end
-local ttl, stamp, created, at, written = tonumber(ARGV[2]), ARGV[3], ARGV[4], 4, 0
-for n = 2, #KEYS do
-  local key, old = KEYS[n], redis.call('HGET', KEYS[n], stamp)
-  local newer = 1
-  if old then
-    newer = order(ARGV[at + 1], old)
-    if newer == 0 and created ~= '' then
-      local known = redis.call('HGET', key, created)
-      if known and tonumber(ARGV[at + 2]) < tonumber(known) then newer = -1 end
-    end
-  end
-  if newer >= 0 then
-    redis.call('HSET', key, cmsgpack.unpack(ARGV[at + 3]))
-    if ttl > 0 then redis.call('EXPIRE', key, ttl) end
-    written = written + 1
-  end
-  at = at + 3
-end
-return written
-"""
-
-_FINISH = """
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return -1 end
-redis.call('HSET', KEYS[1], 'snapshot_id', ARGV[2], 'definition', ARGV[3])
-return 1
-"""
+_KEYS_AT_ONCE = 1000
+"""Keys that Redis is asked for, or told to remove, at once."""
 
 
 class RedisWriter:
@@ -121,21 +65,35 @@ class RedisWriter:
         self._connection: Any = None
         self._under_way = 0
 
-    def claim(self) -> Materialized | None:
+    def claim(self, begun: int | None = None, *, rebuild: bool = False) -> Claimed:
         """Takes over the view; see `OnlineWriter`."""
-        self._client.script_load(_SCRIPT)
+        for script in (scripts.WRITE, scripts.PUT):
+            self._client.script_load(script)
+        noted: dict[Any, Any] = {"token": self._token}
+        if begun is not None:
+            noted[f"{scripts.BEGUN}{begun}"] = "1"
+        if rebuild:
+            noted[scripts.REBUILD] = "1"
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(self._state, "token", self._token)
-            pipe.hmget(self._state, ["snapshot_id", "definition"])
-            snapshot_id, definition = pipe.execute()[1]
-        if snapshot_id is None or definition is None:
-            return None
-        return Materialized(int(snapshot_id), _text(definition))
+            pipe.hgetall(self._state)
+            pipe.hset(self._state, mapping=noted)
+            known = {_text(name): _text(value) for name, value in pipe.execute()[0].items()}
+        return replace(_claimed(known), rebuild=rebuild or scripts.REBUILD in known)
 
     def write(self, rows: OnlineRows) -> None:
         """Sends rows; errors may come with later ones, or with `finish`; see `OnlineWriter`."""
+        self._send(scripts.WRITE, rows, rows)
+
+    def overwrite(self, rows: OnlineRows, taken: OnlineRows | None = None) -> None:
+        """Sends rows, as `write`, over newer ones; see `OnlineEraser`."""
+        if taken is None:
+            self._send(scripts.PUT, rows, rows)
+        else:
+            self._send(scripts.WRITE, rows, taken)
+
+    def _send(self, script: str, rows: OnlineRows, until: OnlineRows) -> None:
         connection = self._opened()
-        for command in self._commands(rows):
+        for command in self._commands(script, rows, until):
             connection.send_packed_command(command)
             self._under_way += 1
             if self._under_way > _COMMANDS_UNDER_WAY:
@@ -148,21 +106,48 @@ class RedisWriter:
         if done is None:
             return
         arguments = (self._token, str(done.snapshot_id), done.definition)
-        if self._client.eval(_FINISH, 1, self._state, *arguments) == _SUPERSEDED:
+        if self._client.eval(scripts.FINISH, 1, self._state, *arguments) == scripts.SUPERSEDED:
             raise superseded(self._view)
 
-    def erase(self, key: Mapping[str, str | int], *, dry_run: bool) -> int:
+    def remove(self, keys: Sequence[bytes], taken: OnlineRows | None = None) -> None:
         """Removes the view's fields, and hashes that no view uses; see `OnlineEraser`."""
-        stamp = f"_ts:{self._view.name}"
-        fields = [stamp, f"_created:{self._view.name}"]
-        features = [field_of(self._view, feature) for feature in self._view.features]
-        keys = [k for k in self._keys_with(key) if self._client.hexists(k, stamp)]
-        for each in () if dry_run else keys:
-            self._client.hdel(each, *fields, *features)
-            # What is left may be of features that the view no longer has.
-            rest: Any = self._client.hkeys(each)
-            if not any(_bytes(name).startswith(b"_ts:") for name in rest):
-                self._client.delete(each)
+        fields = [field_of(self._view, feature) for feature in self._view.features]
+        # Also where the view has no created timestamp any more.
+        fields.append(f"_created:{self._view.name}".encode())
+        head: list[Any] = [
+            *(self._token, self._stamp, self._created, "0" if taken is None else "1"),
+            *(len(fields), *fields),
+        ]
+        times: list[bytes] = []
+        if taken is not None:
+            pairs = zip(
+                wire.objects_of(timestamps(taken)),
+                wire.objects_of(_as_texts(taken.created)),
+                strict=True,
+            )
+            times = [part for pair in pairs for part in pair]
+        project = self._view.project.encode()
+        for first in range(0, len(keys), _ROWS_AT_ONCE):
+            some = [key + project for key in keys[first : first + _ROWS_AT_ONCE]]
+            until = times[2 * first : 2 * (first + _ROWS_AT_ONCE)]
+            given = [self._state, *some, *head, *until]
+            if self._client.eval(scripts.REMOVE, 1 + len(some), *given) == scripts.SUPERSEDED:
+                raise superseded(self._view)
+
+    def stored_keys(self) -> Iterator[list[bytes]]:
+        """The keys of all entities with these join keys; see `OnlineEraser`."""
+        project = len(self._view.project.encode())
+        found = self._keys_with({})
+        while some := [key[:-project] for key in islice(found, _KEYS_AT_ONCE)]:
+            yield some
+
+    def erase(self, key: Mapping[str, str | int], *, dry_run: bool) -> int:
+        """Removes entities; see `OnlineEraser`."""
+        project = len(self._view.project.encode())
+        found = self._keys_with(key)
+        keys = [each for each in found if self._client.hexists(each, self._stamp.decode())]
+        if not dry_run:
+            self.remove([each[:-project] for each in keys])
         return len(keys)
 
     def _keys_with(self, key: Mapping[str, str | int]) -> Iterator[bytes]:
@@ -171,7 +156,7 @@ class RedisWriter:
             yield encoded_key(key, self._view.keys) + project
             return
         prefix = re.sub(rb"([\\*?\[\]])", rb"\\\1", key_prefix(list(self._view.keys)))
-        for found in self._client.scan_iter(prefix + b"*" + project, count=1000):
+        for found in self._client.scan_iter(prefix + b"*" + project, count=_KEYS_AT_ONCE):
             stored = _bytes(found)
             # Another project's name may end as this one's.
             if has_key(stored, key, self._view.keys, project):
@@ -188,7 +173,7 @@ class RedisWriter:
 
     def _read_answer(self) -> None:
         self._under_way -= 1
-        if self._connection.read_response() == _SUPERSEDED:
+        if self._connection.read_response() == scripts.SUPERSEDED:
             raise superseded(self._view)
 
     def _opened(self) -> Any:
@@ -196,17 +181,17 @@ class RedisWriter:
             self._connection = self._client.connection_pool.get_connection()
         return self._connection
 
-    def _commands(self, rows: OnlineRows) -> Iterator[list[Any]]:
-        count = rows.batch.num_rows
+    def _commands(self, script: str, rows: OnlineRows, until: OnlineRows) -> Iterator[list[Any]]:
+        count, name = rows.batch.num_rows, scripts.name_of(script)
         keys = _words_of([wire.joined([rows.keys, self._view.project.encode()])])
-        columns = self._columns(rows)
+        columns = self._columns(rows, until)
         arguments, constants = _words_of(columns), _words(*self._constants)
         key_ends, argument_ends = wire.offsets_of(keys), wire.offsets_of(arguments)
         key_bytes, argument_bytes = _memory(keys), _memory(arguments)
         for first, last in pairwise([*range(0, count, _ROWS_AT_ONCE), count]):
             number = last - first
             size = 4 + number + len(self._constants) + number * len(columns)
-            head = (b"EVALSHA", _SHA, b"%d" % (number + 1), self._state.encode())
+            head = (b"EVALSHA", name, b"%d" % (number + 1), self._state.encode())
             yield [
                 b"*%d\r\n" % size + _words(*head),
                 key_bytes[key_ends[first] : key_ends[last]],
@@ -214,14 +199,15 @@ class RedisWriter:
                 argument_bytes[argument_ends[first] : argument_ends[last]],
             ]
 
-    def _columns(self, rows: OnlineRows) -> list[Column]:
-        """For each row the event time, the created time, and all fields with their values."""
-        stamps = timestamps(rows)
-        created = wire.as_bytes(pa.array(rows.created).cast(pa.string()))
+    def _columns(self, rows: OnlineRows, until: OnlineRows) -> list[Column]:
+        """For each row the times that guard it, and all fields with their values."""
+        stamps, created = timestamps(rows), _as_texts(rows.created)
         fields: list[tuple[bytes, Column]] = [(self._stamp, stamps)]
         fields += [(field_of(self._view, name), value) for name, value in rows.values.items()]
         if self._created:
             fields.append((self._created, created))
+        if until is not rows:
+            stamps, created = timestamps(until), _as_texts(until.created)
         return [stamps, created, _packed(fields)]
 
 
@@ -249,7 +235,17 @@ def timestamps(rows: OnlineRows) -> Column:
     )
 
 
-_SHA = hashlib.sha1(_SCRIPT.encode()).hexdigest().encode()  # noqa: S324 - how Redis names scripts
+def _claimed(known: Mapping[str, str]) -> Claimed:
+    """What the state's fields tell."""
+    names = (name for name in known if name.startswith(scripts.BEGUN))
+    begun = tuple(sorted(int(name.removeprefix(scripts.BEGUN)) for name in names))
+    if "snapshot_id" not in known or "definition" not in known:
+        return Claimed(None, begun)
+    return Claimed(Materialized(int(known["snapshot_id"]), known["definition"]), begun)
+
+
+def _as_texts(numbers: NDArray[np.int64]) -> Column:
+    return wire.as_bytes(pa.array(numbers).cast(pa.string()))
 
 
 def _words(*words: bytes) -> bytes:

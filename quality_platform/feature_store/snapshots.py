@@ -75,8 +75,8 @@ class FeatureRows:
 class Snapshot:
     """Feature rows at one snapshot of their table; an id of None is a table without rows.
 
-    `since` is another snapshot of the table: data files that it has too are left out. The rows are
-    read with the table's columns of today.
+    `since` is another snapshot of the table: data files that it has too, with the same rows of them
+    deleted, are left out. The rows are read with the table's columns of today.
     """
 
     lake: Lake
@@ -164,7 +164,7 @@ def session(snapshot: Snapshot, period: Period = ALWAYS) -> Iterator[DuckDBPyCon
     rows = snapshot.rows
     try:
         with duckdb_session(replace(snapshot.settings, files=snapshot.lake.files)) as connection:
-            _show(connection, snapshot, period)
+            show(connection, snapshot, ROWS, period)
             yield connection
     except (EngineError, pa.ArrowException, OSError) as error:
         # What fails while rows are streaming arrives as OSError with DuckDB's message.
@@ -174,7 +174,15 @@ def session(snapshot: Snapshot, period: Period = ALWAYS) -> Iterator[DuckDBPyCon
         ) from error
 
 
-def _show(connection: DuckDBPyConnection, snapshot: Snapshot, period: Period) -> None:
+def show(
+    connection: DuckDBPyConnection, snapshot: Snapshot, name: str, period: Period = ALWAYS
+) -> None:
+    """Makes rows of the snapshot a table of a session that was opened for the same lake.
+
+    Raises:
+        MaterializationError: the table lacks a column.
+        EngineError, OSError: reading failed; `session` tells of it.
+    """
     rows, table = snapshot.rows, snapshot.lake.table(snapshot.rows.table)
     schema = table.schema().as_arrow()
     _require_columns(rows, schema)
@@ -184,23 +192,24 @@ def _show(connection: DuckDBPyConnection, snapshot: Snapshot, period: Period) ->
     # Only Iceberg's own reader applies delete files; DuckDB reads the other files itself.
     if tasks and not any(task.delete_files for task in tasks):
         files = read_parquet(files_of_tasks(table, tasks))
-        connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM {files} WHERE {where}")
+        connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM {files} WHERE {where}")
         return
     connection.register("batch", schema.empty_table())
-    connection.execute(f"CREATE TABLE {ROWS} AS SELECT {columns} FROM batch")
+    connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM batch")
     sources = list(dict.fromkeys(map(rows.source, rows.columns)))
     for batch in batches_of_tasks(table, tasks, columns=sources):
         connection.register("batch", pa.Table.from_batches([batch]))
-        connection.execute(f"INSERT INTO {ROWS} SELECT {columns} FROM batch WHERE {where}")
+        connection.execute(f"INSERT INTO {name} SELECT {columns} FROM batch WHERE {where}")
 
 
 def _tasks(table: Table, snapshot: Snapshot, period: Period) -> list[Any]:
     if snapshot.snapshot_id is None:
         return []
     event = snapshot.rows.source(snapshot.rows.event_timestamp)
-    since = snapshot.since
-    known = {t.file.file_path for t in tasks_of(table, since)} if since is not None else set()
+    since, known = snapshot.since, set()
     try:
+        if since is not None:
+            known = {_identity(task) for task in tasks_of(table, since)}
         tasks = tasks_between(table, snapshot.snapshot_id, event, period.first, period.last)
     except ValueError as error:
         raise MaterializationError(
@@ -208,7 +217,12 @@ def _tasks(table: Table, snapshot: Snapshot, period: Period) -> list[Any]:
             field=snapshot.rows.table,
             action="have its writer rewrite its data files (compaction)",
         ) from error
-    return [task for task in tasks if task.file.file_path not in known]
+    return [task for task in tasks if _identity(task) not in known]
+
+
+def _identity(task: Any) -> tuple[str, frozenset[str]]:
+    """A data file, and the files that say which of its rows are deleted."""
+    return task.file.file_path, frozenset(file.file_path for file in task.delete_files)
 
 
 def _named(rows: FeatureRows, name: str, schema: pa.Schema) -> str:

@@ -7,11 +7,13 @@ there is one tree to write instead of three. A table that Feast has made is made
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 from quality_platform.feature_store.key_encoding import encoded_key, has_key
 from quality_platform.feature_store.online_rows import (
     NEVER,
+    Claimed,
     Materialized,
     OnlineRows,
     OnlineView,
@@ -41,6 +44,7 @@ _CACHE_KIB = 64 * 1024
 _FEATURES_AT_ONCE = 50
 """Features of one statement: SQLite takes a limited number of parameters."""
 
+_KEYS_AT_ONCE = 10_000
 _STATES = "quality_platform_materialized"
 _SECOND = 1_000_000
 
@@ -55,29 +59,63 @@ class SqliteWriter:
         self._connection = sqlite3.connect(file, timeout=_WAIT_SECONDS, isolation_level=None)
         self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
-    def claim(self) -> Materialized | None:
+    def claim(self, begun: int | None = None, *, rebuild: bool = False) -> Claimed:
         """Takes over the view, and brings its table into shape; see `OnlineWriter`."""
         with self._transaction():
             is_kept = self._shape_table()
-            self._connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {_STATES} "
-                "(view TEXT PRIMARY KEY, token TEXT, snapshot_id INTEGER, definition TEXT)"
-            )
+            self._shape_states()
             self._connection.execute(
                 f"INSERT INTO {_STATES} (view, token) VALUES (?, ?) "
                 "ON CONFLICT (view) DO UPDATE SET token = excluded.token",
                 (self._view.table, self._token),
             )
-            [(snapshot_id, definition)] = self._connection.execute(
-                f"SELECT snapshot_id, definition FROM {_STATES} WHERE view = ?", (self._view.table,)
-            ).fetchall()
-        is_known = is_kept and snapshot_id is not None
-        return Materialized(snapshot_id, definition) if is_known else None
+            found = self._state()
+            noted = [*found.begun]
+            if begun is not None and begun not in noted:
+                noted.append(begun)
+            self._connection.execute(
+                f"UPDATE {_STATES} SET begun = ?, rebuild = ? WHERE view = ?",
+                (json.dumps(noted), found.rebuild or rebuild, self._view.table),
+            )
+        rebuild = rebuild or found.rebuild
+        return replace(found, rebuild=rebuild) if is_kept else Claimed(rebuild=rebuild)
 
     def write(self, rows: OnlineRows) -> None:
         """Writes rows in one transaction; see `OnlineWriter`."""
+        self._write(rows, f"WHERE ({_age('excluded')}) >= ({_age('t')})")
+
+    def overwrite(self, rows: OnlineRows, taken: OnlineRows | None = None) -> None:
+        """Writes rows over newer ones, in one transaction; see `OnlineEraser`."""
+        if taken is None:
+            self._write(rows, "")
+        else:
+            self._write(rows, f"WHERE {_is_taken(6)}", _times(taken))
+
+    def remove(self, keys: Sequence[bytes], taken: OnlineRows | None = None) -> None:
+        """Removes entities, in one transaction; see `OnlineEraser`."""
+        guard = "" if taken is None else f" AND {_is_taken(2)}"
+        statement = (
+            f"DELETE FROM {quote_identifier(self._view.table)} AS t WHERE entity_key = ?1{guard}"
+        )
+        times = [] if taken is None else _times(taken)
+        with self._transaction():
+            self._require_claim()
+            self._connection.executemany(statement, zip(keys, *times, strict=False))
+
+    def stored_keys(self) -> Iterator[list[bytes]]:
+        """The keys in their order; see `OnlineEraser`."""
+        statement = (
+            f"SELECT DISTINCT entity_key FROM {quote_identifier(self._view.table)} "
+            f"WHERE entity_key > ? ORDER BY entity_key LIMIT {_KEYS_AT_ONCE}"
+        )
+        last = b""
+        while found := [row[0] for row in self._connection.execute(statement, (last,))]:
+            yield found
+            last = found[-1]
+
+    def _write(self, rows: OnlineRows, guard: str, more: Sequence[Any] = ()) -> None:
         names, count = list(self._view.features), rows.batch.num_rows
-        times = _times(rows)
+        times = [*_times(rows), *more]
         with self._transaction():
             self._require_claim()
             for first in range(0, len(names), _FEATURES_AT_ONCE):
@@ -87,7 +125,7 @@ class SqliteWriter:
                     columns.append(objects_of(rows.values[name]))
                     columns.append(texts_of(rows.batch.column(name), self._view.features[name]))
                 parameters = zip(*columns, strict=False) if count else ()
-                self._connection.executemany(self._upsert(some), parameters)
+                self._connection.executemany(self._upsert(some, 2 + len(times), guard), parameters)
 
     def finish(self, done: Materialized | None) -> None:
         """Notes the snapshot; see `OnlineWriter`."""
@@ -96,7 +134,8 @@ class SqliteWriter:
         with self._transaction():
             self._require_claim()
             self._connection.execute(
-                f"UPDATE {_STATES} SET snapshot_id = ?, definition = ? WHERE view = ?",
+                f"UPDATE {_STATES} SET snapshot_id = ?, definition = ?, begun = '[]', rebuild = 0 "
+                "WHERE view = ?",
                 (done.snapshot_id, done.definition, self._view.table),
             )
 
@@ -109,10 +148,9 @@ class SqliteWriter:
         if not found:
             return 0
         self._connection.execute("PRAGMA secure_delete = ON")
-        keys = [(each,) for each in self._keys_with(key, table)]
+        keys = self._keys_with(key, table)
         if not dry_run:
-            with self._transaction():
-                self._connection.executemany(f"DELETE FROM {table} WHERE entity_key = ?", keys)
+            self.remove(keys)
         return len(keys)
 
     def _keys_with(self, key: Mapping[str, str | int], table: str) -> list[bytes]:
@@ -145,6 +183,29 @@ class SqliteWriter:
         ).fetchall()
         if found != [(self._token,)]:
             raise superseded(self._view)
+
+    def _state(self) -> Claimed:
+        [(snapshot_id, definition, begun, rebuild)] = self._connection.execute(
+            f"SELECT snapshot_id, definition, begun, rebuild FROM {_STATES} WHERE view = ?",
+            (self._view.table,),
+        ).fetchall()
+        last = None if snapshot_id is None else Materialized(snapshot_id, definition)
+        return Claimed(last, tuple(json.loads(begun)), bool(rebuild))
+
+    def _shape_states(self) -> None:
+        """Makes the table of what was materialized, or adds to one of an earlier version."""
+        self._connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {_STATES} "
+            "(view TEXT PRIMARY KEY, token TEXT, snapshot_id INTEGER, definition TEXT)"
+        )
+        columns = {row[1] for row in self._connection.execute(f"PRAGMA table_info({_STATES})")}
+        if "begun" not in columns:
+            self._connection.execute(
+                f"ALTER TABLE {_STATES} ADD COLUMN begun TEXT NOT NULL DEFAULT '[]'"
+            )
+            self._connection.execute(
+                f"ALTER TABLE {_STATES} ADD COLUMN rebuild INTEGER NOT NULL DEFAULT 0"
+            )
 
     def _shape_table(self) -> bool:
         """Makes the table, out of the rows of Feast's where there are any; whether it had rows."""
@@ -179,9 +240,10 @@ class SqliteWriter:
             "PRIMARY KEY(entity_key, feature_name)) WITHOUT ROWID"
         )
 
-    def _upsert(self, features: Sequence[str]) -> str:
+    def _upsert(self, features: Sequence[str], first: int, guard: str) -> str:
+        """The statement for some features, whose values are the parameters from `first` on."""
         rows = ", ".join(
-            f"(?1, {quote_literal(name)}, ?{6 + 2 * n}, ?{7 + 2 * n}, ?2, ?3, ?4, ?5)"
+            f"(?1, {quote_literal(name)}, ?{first + 2 * n}, ?{first + 1 + 2 * n}, ?2, ?3, ?4, ?5)"
             for n, name in enumerate(features)
         )
         return (
@@ -190,22 +252,27 @@ class SqliteWriter:
             "ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, "
             "value_text = excluded.value_text, vector_value = NULL, "
             "event_ts = excluded.event_ts, event_micros = excluded.event_micros, "
-            "created_ts = excluded.created_ts, created_micros = excluded.created_micros "
-            f"WHERE ({_age('excluded')}) >= ({_age('t')})"
+            f"created_ts = excluded.created_ts, created_micros = excluded.created_micros {guard}"
         )
 
 
 def last_snapshot(file: Path, project: str, view: str) -> int | None:
-    """The snapshot of a view that was materialized last; None where the file does not tell."""
+    """The snapshot of a view that was materialized last, and nothing has been begun since.
+
+    None where something has, or the file does not tell.
+    """
     if not file.exists():
         return None
     with closing(sqlite3.connect(file, timeout=_WAIT_SECONDS)) as connection:
         try:
             found = connection.execute(
-                f"SELECT snapshot_id FROM {_STATES} WHERE view = ?", (f"{project}_{view}",)
+                f"SELECT snapshot_id FROM {_STATES} WHERE view = ? AND begun = '[]' "
+                "AND NOT rebuild",
+                (f"{project}_{view}",),
             ).fetchall()
         except sqlite3.DatabaseError:
-            # No such table: nothing was materialized. Whatever else is wrong shows in writing.
+            # No such table or column: nothing was materialized by this version. Whatever else is
+            # wrong shows in writing.
             return None
     return found[0][0] if found else None
 
@@ -218,6 +285,12 @@ def _age(row: str) -> str:
         f"{row}.event_ts, ifnull({row}.event_micros, 0), "
         f"ifnull({row}.created_ts, {NEVER}), ifnull({row}.created_micros, 0)"
     )
+
+
+def _is_taken(first: int) -> str:
+    """Whether a stored row is no newer than the times that are the parameters from `first`."""
+    taken = f"?{first}, ?{first + 1}, ifnull(?{first + 2}, {NEVER}), ifnull(?{first + 3}, 0)"
+    return f"({taken}) >= ({_age('t')})"
 
 
 def _times(rows: OnlineRows) -> list[Any]:

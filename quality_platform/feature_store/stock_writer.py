@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quality_platform.feature_store.key_encoding import decoded_key
-from quality_platform.feature_store.online_rows import NEVER, Materialized, OnlineRows
+from quality_platform.feature_store.online_rows import NEVER, Claimed, Materialized, OnlineRows
 from quality_platform.feature_store.wire_format import objects_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,14 @@ class StockWriter:
     def __init__(self, store: OnlineStore, config: RepoConfig, view: FeatureView) -> None:
         self._store, self._config, self._view = store, config, view
 
-    def claim(self) -> Materialized | None:
+    def claim(
+        self,
+        begun: int | None = None,  # noqa: ARG002 - nothing is kept
+        *,
+        rebuild: bool = False,
+    ) -> Claimed:
         """Nothing to claim, and nothing known; see `OnlineWriter`."""
+        return Claimed(rebuild=rebuild)
 
     def write(self, rows: OnlineRows) -> None:
         """Writes rows, as Feast guards them; see `OnlineWriter`."""

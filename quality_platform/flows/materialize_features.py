@@ -22,12 +22,19 @@ from quality_platform.lake.reading import published_snapshot
 
 
 def materialize_feature_view(
-    platform: Platform, name: str, run_id: str, progress: Progress = silent
+    platform: Platform,
+    name: str,
+    run_id: str,
+    progress: Progress = silent,
+    *,
+    rebuild: bool = False,
 ) -> MaterializationOutcome:
     """Applies a view to Feast's registry and writes its latest values into the online store.
 
     It starts over where another materialization of the view begins meanwhile, or the view is
-    published anew: what is written last is never an older snapshot.
+    published anew: what is written last is never an older snapshot. A rebuild writes all values,
+    whatever is online, and removes what the view does not have; one that was cut short is completed
+    by the next materialization of any kind.
 
     Raises:
         MaterializationError: the view has nothing published, or Feast failed.
@@ -35,11 +42,13 @@ def materialize_feature_view(
     """
     view = platform.feature_tables[name]
     with recorded(platform, f"online.{name}", run_id) as record:
-        return record(starting_over(lambda: _materialize(platform, view, run_id, progress)))
+        return record(
+            starting_over(lambda: _materialize(platform, view, run_id, progress, rebuild))
+        )
 
 
 def _materialize(
-    platform: Platform, view: FeatureTable, run_id: str, progress: Progress
+    platform: Platform, view: FeatureTable, run_id: str, progress: Progress, rebuild: bool
 ) -> MaterializationOutcome:
     snapshot = published_snapshot(platform.lake.find_table(view.identifier))
     if snapshot is None:
@@ -49,7 +58,7 @@ def _materialize(
             action=f"run the feature view {view.name} first",
         )
     head = snapshot.snapshot_id
-    if _is_materialized(platform, view.name, head):
+    if not rebuild and _is_materialized(platform, view.name, head):
         if not is_registered(platform):
             register_for(platform, view, progress)
         return MaterializationOutcome(view.name, run_id, "nothing_new", 0, head)
@@ -61,12 +70,22 @@ def _materialize(
     # Pinned to the snapshot that the record names: main may move meanwhile.
     pinned = replace(store_settings(platform), refs={view.identifier: str(head)})
     written = materialize_snapshot(
-        pinned, view.name, is_current=lambda: _require_head(platform, view, head)
+        pinned,
+        view.name,
+        is_current=lambda: _require_head(platform, view, head),
+        rebuild=rebuild,
     )
     for note in written.notes:
         progress("materializing", note)
     return MaterializationOutcome(
-        view.name, run_id, "materialized", written.rows, head, written.extent, written.notes
+        view.name,
+        run_id,
+        "materialized",
+        written.rows,
+        head,
+        written.extent,
+        written.notes,
+        taken_back=written.taken_back,
     )
 
 

@@ -216,7 +216,9 @@ class MaterializationOutcome:
     """One materialization of a feature view into the online store; `rows` are entity rows.
 
     `extent` is `changes` where only data files were read that the last materialization had not
-    seen. `notes` say why something was written the slow way.
+    seen, and `rebuilt` where the store was built anew. `taken_back` counts entities whose newest
+    row had left the table. `notes` say why something was written the slow way. `results` are those
+    of the check that the online store gives what is published, where it has run.
     """
 
     view: str
@@ -226,6 +228,13 @@ class MaterializationOutcome:
     snapshot_id: int
     extent: str = "whole"
     notes: tuple[str, ...] = ()
+    results: tuple[CheckResult, ...] = ()
+    taken_back: int = 0
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a check says that what is online cannot be used as it is."""
+        return any(result.blocks for result in self.results)
 
 
 def merged(per_load: Sequence[Sequence[CheckResult]]) -> tuple[CheckResult, ...]:

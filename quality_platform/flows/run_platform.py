@@ -18,6 +18,7 @@ from quality_platform.flows.outcomes import MaterializationOutcome, Progress, Ta
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.requests import NOTHING_IN_PARTICULAR, Request
 from quality_platform.flows.retries import Outcome, retried
+from quality_platform.flows.skew import online_view, with_skew
 
 StepProgress = Callable[[str, str, str], None]
 """Called with the name of a table or view, a step, and a text for people."""
@@ -38,7 +39,7 @@ class StepOutcome:
         if isinstance(self.outcome, TableOutcome):
             failed_gates = any(result.blocks for result in self.outcome.results)
             return self.outcome.state != "blocked" and not failed_gates
-        return self.outcome is not None
+        return self.outcome is not None and not self.outcome.blocked
 
 
 Observer = Callable[[str], AbstractContextManager[Callable[[StepOutcome], None]]]
@@ -89,6 +90,44 @@ def run_platform(
         yield step
 
 
+def materialize_platform(
+    platform: Platform,
+    names: Sequence[str],
+    run_id: str,
+    progress: StepProgress,
+    *,
+    rebuild: bool = False,
+    observer: Observer = _unobserved,
+) -> Iterator[StepOutcome]:
+    """Brings what is published of the feature views called `names` online.
+
+    Nothing is loaded or computed. What fails for a while is tried again, as in a run.
+
+    Args:
+        platform: the platform.
+        names: feature views that are online.
+        run_id: the run.
+        progress: is told of every step.
+        rebuild: writes all values, whatever is online, and removes what the views do not have.
+        observer: what each step runs in.
+
+    Raises:
+        RunnerFileError: a name that is no feature view, or one that is not online.
+    """
+    for name in names:
+        online_view(platform, name)
+    flow = partial(_materialize, rebuild=rebuild)
+    for name in names:
+        bound = _bound(flow, platform, name, run_id, progress)
+        yield _step(f"online.{name}", bound, observer)
+
+
+def online_names(platform: Platform, tenant: str = "") -> tuple[str, ...]:
+    """The feature views that are materialized online: those of a tenant, or all."""
+    views = platform.feature_tables.values()
+    return tuple(v.name for v in views if v.config.online and (not tenant or v.tenant == tenant))
+
+
 def _broken(platform: Platform, names: Sequence[str]) -> Iterator[StepOutcome]:
     """What cannot run, of that which is asked for. Schedules and sensors are no part of a run."""
     of_run = ("tables", "feature_views", "include")
@@ -129,9 +168,17 @@ def _steps(
 def _online(
     platform: Platform, view: FeatureTable, run_id: str, progress: StepProgress
 ) -> tuple[str, tuple[str, ...], Callable[[], MaterializationOutcome]]:
-    materialize = partial(_retried, materialize_feature_view)
-    flow = _bound(materialize, platform, view.name, run_id, progress)
+    flow = _bound(_materialize, platform, view.name, run_id, progress)
     return f"online.{view.name}", (view.name,), flow  # type: ignore[return-value]
+
+
+def _materialize(
+    platform: Platform, name: str, run_id: str, progress: Progress, *, rebuild: bool = False
+) -> MaterializationOutcome:
+    """Materializes a view, and compares what is online then with what is published."""
+    flow = partial(materialize_feature_view, rebuild=rebuild)
+    outcome = _retried(flow, platform, name, run_id, progress)
+    return with_skew(platform, outcome, progress)
 
 
 def _load(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,21 @@ from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import QualityPlatformError, RunnerFileError
 from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.feature_store_objects import store_settings
+from quality_platform.flows.outcomes import MaterializationOutcome, Progress, silent
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.samples import MASK
 from quality_platform.flows.skew_checks import skew_check
+from quality_platform.flows.tenant_names import tenant_named
+from quality_platform.history.records import RunRecord, record_run
 
 if TYPE_CHECKING:
     from quality_platform.feature_store.skew import SkewExample, SkewFigures
+
+RECORD = "skew."
+"""What the names of comparisons begin with in the history."""
+
+_SNAPSHOT = "published_snapshot"
+"""The fact of a result that tells which rows were compared."""
 
 _TOLD = {
     "different": "have another value of the same time",
@@ -38,19 +48,69 @@ def skew_result(platform: Platform, name: str, sample: int | None = None) -> Che
     Raises:
         RunnerFileError: there is no such feature view, or it is not online.
     """
-    view = _online_view(platform, name)
+    view = online_view(platform, name)
     config = view.config.skew or SkewConfig()
     if sample is not None:
         config = config.model_copy(update={"sample": sample})
     spec = skew_check(view) or _by_default(view)
     try:
-        return _result(spec, view, config, _figures(platform, view, config))
+        return _compared(platform, spec, view, config)
     except QualityPlatformError as error:
         message = f"could not run: {error.problems[0].message}"
         return CheckResult(spec=spec, verdict=Verdict.ERROR, rows=0, message=message)
 
 
-def _online_view(platform: Platform, name: str) -> FeatureTable:
+def recorded_skew(
+    platform: Platform, name: str, run_id: str, progress: Progress = silent
+) -> CheckResult:
+    """As `skew_result`, with a row in `history.runs` and one in `history.check_results`.
+
+    Raises:
+        RunnerFileError: there is no such feature view, or it is not online.
+        LakeError: the lake cannot be used.
+    """
+    started = datetime.now(UTC)
+    progress("comparing", "what is online with what is published")
+    result = skew_result(platform, name)
+    snapshot = result.facts.get(_SNAPSHOT)
+    run = RunRecord(
+        table=f"{RECORD}{name}",
+        run_id=run_id,
+        state="compared",
+        started_at=started,
+        ended_at=datetime.now(UTC),
+        rows_read=result.rows,
+        checks_passed=int(result.verdict is Verdict.PASS),
+        checks_warned=int(result.verdict is Verdict.WARN),
+        checks_failed=int(result.verdict is Verdict.FAIL),
+        checks_in_error=int(result.verdict is Verdict.ERROR),
+        snapshot_id=int(snapshot) if snapshot else None,
+        tenant=tenant_named(platform, name),
+    )
+    record_run(platform.lake, run, [result])
+    return result
+
+
+def with_skew(
+    platform: Platform, outcome: MaterializationOutcome, progress: Progress = silent
+) -> MaterializationOutcome:
+    """The outcome of a materialization with the result of the comparison, where the view has one.
+
+    Raises:
+        LakeError: the lake cannot be used.
+    """
+    if skew_check(platform.feature_tables[outcome.view]) is None:
+        return outcome
+    result = recorded_skew(platform, outcome.view, outcome.run_id, progress)
+    return replace(outcome, results=(result,))
+
+
+def online_view(platform: Platform, name: str) -> FeatureTable:
+    """A feature view that is materialized online.
+
+    Raises:
+        RunnerFileError: there is no such feature view, or it is not online.
+    """
     online = {n: v for n, v in platform.feature_tables.items() if v.config.online}
     if name not in online:
         platform.contracted(name)
@@ -70,17 +130,20 @@ def _by_default(view: FeatureTable) -> CheckSpec:
     return spec
 
 
-def _figures(platform: Platform, view: FeatureTable, config: SkewConfig) -> SkewFigures:
+def _compared(
+    platform: Platform, spec: CheckSpec, view: FeatureTable, config: SkewConfig
+) -> CheckResult:
     from quality_platform.feature_store.skew import SkewRequest, compare_online
     from quality_platform.lake.reading import published_snapshot
 
     snapshot = published_snapshot(platform.lake.table(view.identifier))
-    settings = store_settings(platform)
+    settings, facts = store_settings(platform), {}
     if snapshot is not None:
         # main may move while the entities are read.
-        settings = replace(settings, refs={view.identifier: str(snapshot.snapshot_id)})
+        facts[_SNAPSHOT] = str(snapshot.snapshot_id)
+        settings = replace(settings, refs={view.identifier: facts[_SNAPSHOT]})
     request = SkewRequest(view.name, config.sample, config.tolerance, platform.sample_rows)
-    return compare_online(settings, request)
+    return replace(_result(spec, view, config, compare_online(settings, request)), facts=facts)
 
 
 def _result(

@@ -55,6 +55,7 @@ _RUNS_FIELDS: list[pa.Field[Any]] = [
     pa.field("partition", pa.string()),
     pa.field("bytes_read", pa.int64()),
     pa.field("bytes_written", pa.int64()),
+    pa.field("tenant", pa.string()),
 ]
 RUNS_SCHEMA = pa.schema(_RUNS_FIELDS)
 
@@ -74,6 +75,7 @@ _CHECK_RESULTS_FIELDS: list[pa.Field[Any]] = [
     pa.field("checked_at", _AT, nullable=False),
     # As above.
     pa.field("partition", pa.string()),
+    pa.field("tenant", pa.string()),
 ]
 CHECK_RESULTS_SCHEMA = pa.schema(_CHECK_RESULTS_FIELDS)
 
@@ -86,6 +88,8 @@ _DECISIONS_FIELDS: list[pa.Field[Any]] = [
     pa.field("rows", pa.int64(), nullable=False),
     pa.field("run_id", pa.string(), nullable=False),
     pa.field("snapshot_id", pa.int64()),
+    # As above.
+    pa.field("tenant", pa.string()),
 ]
 DECISIONS_SCHEMA = pa.schema(_DECISIONS_FIELDS)
 
@@ -94,10 +98,11 @@ DECISIONS_SCHEMA = pa.schema(_DECISIONS_FIELDS)
 class RunRecord:
     """One run of one table.
 
-    `state` is published, partly_published, blocked, materialized, failed, rolled_back, replayed,
-    released or discarded. `partition` is the partition that was loaded, or the first and the last
-    of several; None where the table has none. `bytes_read` are those of the rows in memory,
-    `bytes_written` those of the data files that were committed.
+    `state` is published, partly_published, blocked, materialized, compared, failed, rolled_back,
+    replayed, released or discarded. `partition` is the partition that was loaded, or the first and
+    the last of several; None where the table has none. `bytes_read` are those of the rows in
+    memory, `bytes_written` those of the data files that were committed. `tenant` is whose the table
+    is; "" for nobody's, and NULL in rows that are older than the column.
     """
 
     table: str
@@ -121,6 +126,7 @@ class RunRecord:
     partition: str | None = None
     bytes_read: int = 0
     bytes_written: int = 0
+    tenant: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ class DecisionRecord:
     """What a person decided about rows, once it was carried out.
 
     `kind` is release or discard, where rows left the quarantine by it, or forget, where those of an
-    entity were removed; `rows` is how many.
+    entity were removed; `rows` is how many. `tenant` is as in `RunRecord`.
     """
 
     decided_at: datetime
@@ -139,6 +145,7 @@ class DecisionRecord:
     rows: int
     run_id: str
     snapshot_id: int | None
+    tenant: str = ""
 
 
 def record_decision(lake: Lake, decision: DecisionRecord) -> None:
@@ -188,6 +195,7 @@ def _result_row(run: RunRecord, result: CheckResult, partition: str | None) -> d
         "message": result.message,
         "checked_at": run.ended_at,
         "partition": partition,
+        "tenant": run.tenant,
     }
 
 

@@ -30,6 +30,8 @@ _FIELDS: list[pa.Field[Any]] = [
     pa.field("reason", pa.string()),
     pa.field("run_id", pa.string()),
     pa.field("manifest", pa.string(), nullable=False),
+    # A table that is older than this column gets it with the next event.
+    pa.field("tenant", pa.string()),
 ]
 TRAINING_SETS_SCHEMA = pa.schema(_FIELDS)
 
@@ -72,6 +74,7 @@ class TrainingSetEvent:
     """Something that became of a version: it was made, removed by somebody, or expired.
 
     `by` and `reason` are those of a removal; `manifest` is all that is known of the version.
+    `tenant` is whose it is; "" for nobody's.
     """
 
     at: datetime
@@ -87,6 +90,7 @@ class TrainingSetEvent:
     reason: str
     run_id: str
     manifest: str
+    tenant: str = ""
 
     @classmethod
     def of(

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from support.mariadb_server import MariaDb, mariadb_server
 from support.postgres_server import postgres_server
 from support.redis_server import redis_server
+
+if TYPE_CHECKING:
+    from quality_platform.feature_store.definitions import OnlineLocation
 
 _TESTS = {
     "POSTGRES": ["*_postgres.py", "*/test_postgres_*.py", "*/test_sql_*.py"],
@@ -26,6 +32,10 @@ collect_ignore_glob = [
     if os.environ.get(f"QUALITY_PLATFORM_{server}_TESTS") == "off"
     for pattern in patterns
 ]
+
+ONLINE_STORES = ["sqlite", "redis"]
+if os.environ.get("QUALITY_PLATFORM_REDIS_TESTS") == "off":
+    ONLINE_STORES.remove("redis")
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +57,21 @@ def redis_url() -> Iterator[str]:
     """The URL of a Redis that the tests of a session share."""
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(params=ONLINE_STORES)
+def online_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnlineLocation]:
+    """An empty online store: each test that asks for it runs with every kind there is."""
+    # Few tests need what this imports.
+    from support.online_stores import emptied
+
+    from quality_platform.feature_store.definitions import RedisOnline, SqliteOnline
+
+    if request.param == "sqlite":
+        yield SqliteOnline(tmp_path / "feast" / "online.db")
+        return
+    address = urlsplit(request.getfixturevalue("redis_url"))
+    found = RedisOnline(str(address.hostname), int(address.port or 0), db=7)
+    emptied(found)
+    yield found
+    emptied(found)

@@ -17,7 +17,7 @@ import redis
 from support.command_line import call
 from support.feature_rows import published_rows, store_in
 from support.online_shop import online_shop, run_all
-from support.project import Project
+from support.project import Project, rows_of_table
 from support.shop import orders_csv
 
 from quality_platform.checks.results import Verdict
@@ -37,7 +37,9 @@ from quality_platform.feature_store.skew import (
     compare_online,
 )
 from quality_platform.feature_store.store import apply_views, materialize
+from quality_platform.flows.platform import Platform
 from quality_platform.flows.skew import skew_result
+from quality_platform.history.records import CHECK_RESULTS, RUNS, latest_runs
 
 INSTANT = pa.timestamp("us", "UTC")
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -220,6 +222,51 @@ def test_the_command_tells_what_is_wrong_by_its_exit_code(project: Project) -> N
     assert "fail: of 2 entities 1 are absent online" in bad.out
     assert '"verdict": "fail"' in call(*command, "--json", "--sample", "2").out
     assert call("skew", "orders", "-r", project.runner).code == 2
+
+
+def recorded(platform: Platform) -> list[tuple[Any, ...]]:
+    """The comparisons in the history, the oldest first: run, verdict, entities, wrong ones."""
+    rows = rows_of_table(platform, CHECK_RESULTS)
+    compared = [row for row in rows if row["table"] == "skew.totals"]
+    assert {row["check"] for row in compared} <= {"online_is_as_published"}
+    ordered = sorted(compared, key=lambda row: row["checked_at"])
+    return [(row["run_id"], row["verdict"], row["rows"], row["count"]) for row in ordered]
+
+
+def test_a_run_without_dagster_compares_and_keeps_what_it_found(project: Project) -> None:
+    online_shop(project, skew={})
+    platform = project.open()
+    outcome = run_all(platform)["online.totals"]
+    assert [result.verdict for result in outcome.results] == [Verdict.PASS]
+    assert recorded(platform) == [("run-1", "pass", 2, 0)]
+    [run] = [row for row in rows_of_table(platform, RUNS) if row["table"] == "skew.totals"]
+    assert (run["state"], run["checks_passed"], run["rows_read"]) == ("compared", 1, 2)
+    assert run["snapshot_id"] == outcome.snapshot_id
+    # Nothing is new, and the store is compared all the same: it may have lost something.
+    break_online(SqliteOnline(platform.home / "feast" / "online.db"))
+    bad = call("run", "-r", project.runner)
+    assert bad.code == 1
+    assert "✗ online.totals: nothing new to materialize" in bad.out
+    assert "fail  online_is_as_published 1 of 2 rows" in bad.out
+    assert [found[1:] for found in recorded(platform)[1:]] == [("fail", 2, 1)]
+    assert latest_runs(platform.lake, platform.engine)["online.totals"]["state"] == "materialized"
+
+
+def test_a_skew_that_only_warns_ends_no_run(project: Project) -> None:
+    online_shop(project, skew={"severity": "warning"})
+    platform = project.open()
+    run_all(platform)
+    break_online(SqliteOnline(platform.home / "feast" / "online.db"))
+    run_all(platform)
+    assert [found[1] for found in recorded(platform)] == ["pass", "warn"]
+
+
+def test_a_view_without_skew_is_not_compared_by_a_run(project: Project) -> None:
+    online_shop(project)
+    platform = project.open()
+    assert run_all(platform)["online.totals"].results == ()
+    assert skew_result(platform, "totals").verdict is Verdict.PASS
+    assert recorded(platform) == []
 
 
 def test_what_cannot_be_compared_is_an_error_and_no_pass(project: Project) -> None:

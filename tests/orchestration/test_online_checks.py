@@ -6,12 +6,14 @@ import sqlite3
 
 import dagster as dg
 import pytest
-from support.dagster_runs import evaluations, materialized, run, run_checks
+from support.dagster_runs import evaluations, materialized, metadata, run, run_checks
 from support.online_shop import online_shop
-from support.project import Project
+from support.project import Project, rows_of_table
 
 from quality_platform.flows.platform import Platform, open_platform
+from quality_platform.history.records import RUNS
 from quality_platform.orchestration.build import build_definitions
+from quality_platform.orchestration.keys import online_op
 
 CHECK = "online_is_as_published"
 
@@ -48,6 +50,9 @@ def test_the_check_runs_with_the_materialization_and_by_itself(
     assert bad.description == "of 2 entities 1 are absent online (limit 0.00%)"
     assert "are absent online" in bad.metadata["detail"].value
     assert not again.success
+    found = [row for row in rows_of_table(platform, RUNS) if row["table"] == "skew.totals"]
+    numbers = {row["run_id"]: (row["checks_passed"], row["checks_failed"]) for row in found}
+    assert numbers == {result.run_id: (1, 0), again.run_id: (0, 1)}
 
 
 def test_a_skew_that_is_a_warning_fails_no_run(
@@ -60,6 +65,22 @@ def test_a_skew_that_is_a_warning_fails_no_run(
     again = run_checks(platform, instance, "online/totals", CHECK)
     assert again.success
     assert evaluations(again, "online/totals")[CHECK].severity is dg.AssetCheckSeverity.WARN
+
+
+def test_a_run_that_is_told_to_builds_a_damaged_store_anew(
+    compared: Project, instance: dg.DagsterInstance
+) -> None:
+    platform = compared.open()
+    run(platform, instance)
+    lose_a_customer(platform)
+    online = ["online/totals"]
+    # The store's own note says that all is there.
+    assert not run(platform, instance, online).success
+    again = run(platform, instance, online, config={online_op("totals"): {"rebuild": True}})
+    assert again.success
+    told = metadata(again, "online/totals")
+    assert (told["extent"], told["entity_rows"]) == ("rebuilt", 2)
+    assert evaluations(again, "online/totals")[CHECK].passed
 
 
 @pytest.mark.parametrize(("settings", "names"), [({"skew": {}}, {CHECK}), ({}, set())])

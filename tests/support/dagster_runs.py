@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -20,11 +20,18 @@ def run(
     instance: dg.DagsterInstance,
     selection: Sequence[str] = (),
     watcher: Watcher | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Runs the job of everything, or the assets of these keys (`shop/orders`) alone."""
+    """Runs the job of everything, or the assets of these keys (`shop/orders`) alone.
+
+    `config` is that of ops, by their names.
+    """
     job = build_definitions(platform, watcher).resolve_job_def(EVERYTHING)
     return job.execute_in_process(
-        run_config=QUIET,
+        run_config={
+            **QUIET,
+            "ops": {op: {"config": given} for op, given in (config or {}).items()},
+        },
         instance=instance,
         raise_on_error=False,
         asset_selection=[dg.AssetKey(key.split("/")) for key in selection] or None,

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.accounts import assert_appended, assert_merged, assert_versions_kept, orphans
+from support.accounts import (
+    assert_appended,
+    assert_merged,
+    assert_versions_kept,
+    files_on_disk,
+    needed_files,
+)
 from support.changing_source import ChangingSource
 from support.postgres_database import PostgresDatabase, postgres_table
 from support.project import Project, integer, key, number, predicate, text
@@ -68,13 +74,14 @@ MODES = {
 
 @dataclass(frozen=True)
 class Scene:
-    """The table, its source, and the workers that load it."""
+    """The table, its source, and the workers that load it; `stored` are the warehouse's files."""
 
     mode: Mode
     platform: Platform
     source: ChangingSource
     workers: Workers
     scratch: Path
+    stored: Callable[[Platform], set[str]] = files_on_disk
 
     def load_to_the_end(self) -> None:
         """Nothing changes any more: one load, and everything is there."""
@@ -88,7 +95,8 @@ class Scene:
             done = list(maintain(self.platform, (), Wanted(force=True)))
             assert [upkeep.error for upkeep in done] == [None] * len(done)
             self.mode.is_right(self.platform, self.source)
-        assert orphans(self.platform) == set()
+        stored, needed = self.stored(self.platform), needed_files(self.platform)
+        assert stored == needed, (stored - needed, needed - stored)
         assert list(self.scratch.glob("quality-platform-*")) == []
 
     def _load(self) -> None:

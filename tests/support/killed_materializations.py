@@ -3,9 +3,10 @@
     python killed_materializations.py FOLDER [REDIS_PORT [HOST]]
 
 Into SQLite, or into the Redis at the port. In every story one materialization is killed: the
-`first`, into an empty store, or the `second`, of what was published since. Writes one JSON object
-a line: the `story`, the `moment` of the kill, how the process `died`, and what the store holds
-once the view was materialized again, `stored`.
+`first`, into an empty store, the `second`, of what was published since, the one that takes it
+`back` when the table was rolled back, or a `rebuild` of a store with wrong values. Writes one JSON
+object a line: the `story`, the `moment` of the kill, how the process `died`, and what the store
+holds once the view was materialized again, `stored`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from support.crashing_runs import Events, forked
 from support.online_stores import (
     COUNTS,
     applied,
-    client_of,
     counts,
+    emptied,
     publish,
     settings_of,
     stored_in_redis,
@@ -42,7 +43,7 @@ from quality_platform.feature_store.definitions import (
     SqliteOnline,
     StoreSettings,
 )
-from quality_platform.feature_store.store import materialize_snapshot
+from quality_platform.feature_store.store import materialize_snapshot, open_store
 
 VIEW = replace(
     COUNTS,
@@ -53,12 +54,22 @@ WATCHED = (
     (sqlite_writer.SqliteWriter, "claim"),
     (sqlite_writer.SqliteWriter, "write"),
     (sqlite_writer.SqliteWriter, "_upsert"),
+    (sqlite_writer.SqliteWriter, "remove"),
     (sqlite_writer.SqliteWriter, "finish"),
     (redis_writer.RedisWriter, "claim"),
+    (redis_writer.RedisWriter, "remove"),
     (redis_writer.RedisWriter, "finish"),
     (redis.connection.Connection, "send_packed_command"),
     (materializing, "_note"),
 )
+
+
+class Numbered(Events):
+    """Events with a number for each time that the same one happens."""
+
+    def _happen(self, name: str) -> None:
+        times = sum(seen.rpartition(" ")[0] == name for seen in self.seen)
+        super()._happen(f"{name} {times + 1}")
 
 
 def make_small() -> None:
@@ -83,14 +94,25 @@ def begin(settings: StoreSettings, told: Path) -> None:
     told.write_text(json.dumps([first, second]))
 
 
-def materialize(settings: StoreSettings, snapshot: int, kill_at: str | None, seen: Path) -> None:
+def materialize(
+    settings: StoreSettings, kill_at: str | None, seen: Path, snapshot: int, rebuild: bool = False
+) -> None:
     """One materialization of a snapshot, until it is killed."""
     make_small()
-    events = Events(kill_at)
+    events = Numbered(kill_at)
     for owner, name in WATCHED:
         events.watch(owner, name)
-    materialize_snapshot(replace(settings, refs={VIEW.table: str(snapshot)}), VIEW.name)
+    pinned = replace(settings, refs={VIEW.table: str(snapshot)})
+    materialize_snapshot(pinned, VIEW.name, rebuild=rebuild)
     seen.write_text(json.dumps({"events": events.seen, "modules": sorted(sys.modules)}))
+
+
+def damage(settings: StoreSettings) -> None:
+    """Puts values of a time to come into the store, one of them of somebody unknown."""
+    import pandas as pd
+
+    wrong = pd.DataFrame(rows(*((person, 10**8, 9) for person in (*PERSONS[:5], "nobody"))))
+    open_store(settings).write_to_online_store(VIEW.name, df=wrong)
 
 
 def look(location: OnlineLocation, told: Path) -> None:
@@ -102,30 +124,30 @@ def look(location: OnlineLocation, told: Path) -> None:
     told.write_text(f"{len(held)} {hashlib.sha256(repr(held).encode()).hexdigest()}")
 
 
-def emptied(location: OnlineLocation) -> None:
-    """Nothing of an earlier story is left."""
-    if isinstance(location, SqliteOnline):
-        for file in location.path.parent.glob(f"{location.path.name}*"):
-            file.unlink()
-    elif isinstance(location, RedisOnline):
-        with client_of(location) as client:
-            client.flushdb()
-
-
-def story(settings: StoreSettings, folder: Path, which: str, moment: str | None) -> dict[str, Any]:
-    """One life of a store."""
+def story(
+    settings: StoreSettings, folder: Path, which: str, moment: str | None, is_begun: bool
+) -> dict[str, Any]:
+    """One life of a store; `is_begun` tells that the moment comes after the view was claimed."""
     first, second = json.loads((folder / "snapshots").read_text())
+    before, killed, after = {
+        "first": ([], first, second),
+        "second": ([first], second, second),
+        "back": ([second], first, first),
+        "rebuild": ([second], second, second),
+    }[which]
     emptied(settings.online_store)
     seen, told = folder / "seen", folder / "told"
+    for snapshot in before:
+        assert forked(partial(materialize, settings, None, seen, snapshot)) == "ended"
+    if which == "rebuild":
+        assert forked(partial(damage, settings)) == "ended"
     seen.unlink(missing_ok=True)
-    snapshot = first
-    if which == "second":
-        assert forked(partial(materialize, settings, first, None, seen)) == "ended"
-        seen.unlink()
-        snapshot = second
-    died = forked(partial(materialize, settings, snapshot, moment, seen))
+    rebuild = which == "rebuild"
+    died = forked(partial(materialize, settings, moment, seen, killed, rebuild))
     events = json.loads(seen.read_text()) if seen.exists() else {"events": [], "modules": []}
-    assert forked(partial(materialize, settings, second, None, seen)) == "ended"
+    # One that has begun is completed also where nobody asks for it again.
+    again = partial(materialize, settings, None, seen, after, rebuild and not is_begun)
+    assert forked(again) == "ended"
     assert forked(partial(look, settings.online_store, told)) == "ended"
     # What a process imports late need not be imported by every process anew.
     for module in events["modules"]:
@@ -140,6 +162,12 @@ def story(settings: StoreSettings, folder: Path, which: str, moment: str | None)
     }
 
 
+def tell(found: dict[str, Any]) -> None:
+    """Writes what became of a store."""
+    sys.stdout.write(json.dumps({**found, "events": len(found["events"])}) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """For each story: undisturbed, then killed at every one of its moments."""
     folder = Path(sys.argv[1])
@@ -149,13 +177,13 @@ def main() -> None:
         location = RedisOnline(host, int(sys.argv[2]), db=8)
     settings = settings_of(folder, location)
     assert forked(partial(begin, settings, folder / "snapshots")) == "ended"
-    for which in ("first", "second"):
-        moments: list[str | None] = [None]
-        while moments:
-            told = story(settings, folder, which, moments.pop(0))
-            moments += told.pop("events")
-            sys.stdout.write(json.dumps(told) + "\n")
-            sys.stdout.flush()
+    for which in ("first", "second", "back", "rebuild"):
+        undisturbed = story(settings, folder, which, None, is_begun=True)
+        events = undisturbed["events"]
+        claimed = events.index("begin > after claim 1")
+        tell(undisturbed)
+        for number, moment in enumerate(events):
+            tell(story(settings, folder, which, moment, is_begun=number >= claimed))
 
 
 if __name__ == "__main__":

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 import redis
 
+from quality_platform.feature_store import online
 from quality_platform.feature_store.definitions import (
     EntityDefinition,
     FeatureViewDefinition,
     OnlineLocation,
     RedisOnline,
+    SqliteOnline,
     SqliteRegistry,
     StoreSettings,
 )
+from quality_platform.feature_store.online import Target
+from quality_platform.feature_store.online_rows import OnlineView, OnlineWriter
+from quality_platform.feature_store.stock_writer import StockWriter
 from quality_platform.feature_store.store import apply_views, online_features
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Lake
@@ -146,6 +153,64 @@ def newest_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         if known is None or row["at"] >= known["at"]:
             newest[row["person"]] = row
     return {person: row["count"] for person, row in newest.items()}
+
+
+def roll_back(settings: StoreSettings, view: FeatureViewDefinition, snapshot: int) -> None:
+    """Makes a snapshot the head of the view's table again."""
+    table = settings.lake.table(view.table)
+    table.manage_snapshots().set_current_snapshot(snapshot).commit()
+
+
+def overwrite(
+    settings: StoreSettings, view: FeatureViewDefinition, rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Makes these rows all that the view's table holds, as another computation of it does."""
+    table = settings.lake.table(view.table)
+    found = pa.Table.from_pylist([dict(row) for row in rows], table.schema().as_arrow())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Delete operation did not match")
+        table.overwrite(found)
+
+
+def newest_in(settings: StoreSettings) -> dict[str, int]:
+    """What should be online of the counts, by the table's rows alone."""
+    rows = settings.lake.table(COUNTS.table).scan().to_arrow().to_pylist()
+    return newest_counts(rows)
+
+
+def emptied(location: OnlineLocation) -> None:
+    """Takes everything out of an online store: the file itself, or all that the server has."""
+    if isinstance(location, SqliteOnline):
+        for file in location.path.parent.glob(f"{location.path.name}*"):
+            file.unlink()
+    elif isinstance(location, RedisOnline):
+        with client_of(location) as client:
+            client.flushdb()
+
+
+@contextmanager
+def written_by_feast() -> Iterator[None]:
+    """Meanwhile Feast's own code writes into every online store."""
+
+    def stock_writer(target: Target, _: OnlineView) -> tuple[OnlineWriter, list[str]]:
+        return StockWriter(target.store, target.config, target.view), []
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(online, "writer_of", stock_writer)
+        yield
+
+
+def stored(settings: StoreSettings, view: str) -> list[Any]:
+    """All that an online store has of a view, in an order; without what Feast does not write."""
+    location = settings.online_store
+    if isinstance(location, SqliteOnline):
+        return stored_in_sqlite(location.path, f"{settings.project}_{view}")
+    assert isinstance(location, RedisOnline)
+    created = f"_created:{view}".encode()
+    return sorted(
+        (key, sorted((name, value) for name, value in fields.items() if name != created))
+        for key, fields in stored_in_redis(location).items()
+    )
 
 
 def stored_in_sqlite(file: Path, table: str) -> list[tuple[Any, ...]]:

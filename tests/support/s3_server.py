@@ -63,6 +63,17 @@ class S3Server:
         self.client.create_bucket(Bucket=name)
         return name
 
+    def stored(self, bucket: str) -> set[str]:
+        """What a bucket holds: `bucket/key` of each object, and `upload of bucket/key` of each that
+        was begun and neither finished nor given up.
+        """
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+        begun = self.client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
+        uploads = {f"upload of {bucket}/{upload['Key']}" for upload in begun}
+        # Arrow marks folders by keys that end like this.
+        return {f"{bucket}/{key}" for key in keys if not key.endswith("/")} | uploads
+
     def put(self, bucket: str, key: str, content: bytes) -> None:
         """Writes an object."""
         self.client.put_object(Bucket=bucket, Key=key, Body=content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 from support.project import Project
@@ -11,6 +12,7 @@ from support.shop import furnish, orders_csv
 from quality_platform.flows.compute_features import compute_feature_view
 from quality_platform.flows.load_table import load_table
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.training_export import training_rows
 from quality_platform.flows.training_manifest import Manifest, manifests_of
 from quality_platform.flows.training_pins import Pin
 from quality_platform.flows.training_sets import (
@@ -54,6 +56,16 @@ def deliver_more(project: Project, number: int) -> Platform:
 def make(platform: Platform, tag: str = "v1", **more: Any) -> TrainingSetOutcome:
     """Makes a version of `churn`."""
     return make_training_set(platform, TrainingSetRequest("churn", tag, **more), "run")
+
+
+def rows(platform: Platform, tag: str = "v1") -> list[dict[str, Any]]:
+    """The rows of a version."""
+    return training_rows(platform, TABLE, manifests(platform)[tag]).to_pylist()
+
+
+def day(number: int) -> datetime:
+    """A day of January 2026."""
+    return datetime(2026, 1, number, tzinfo=UTC)
 
 
 def manifests(platform: Platform) -> dict[str, Manifest]:
