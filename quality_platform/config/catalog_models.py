@@ -25,6 +25,17 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+Properties = dict[
+    str,
+    Annotated[
+        ConfiguredSecret,
+        BeforeValidator(_as_text),
+        Field(json_schema_extra={"type": ["string", "number", "boolean"]}),
+    ],
+]
+"""Keys of pyiceberg's with their values, any of which can be a secret."""
+
+
 class CatalogConfig(Model):
     """The Iceberg catalog."""
 
@@ -36,14 +47,7 @@ class CatalogConfig(Model):
     uri: ConfiguredSecret | None = None
     """For `sql` the SQLAlchemy URL of the database, `postgresql+psycopg2://...` for PostgreSQL; for
     `rest` the catalog's address. `glue` has none."""
-    properties: dict[
-        str,
-        Annotated[
-            ConfiguredSecret,
-            BeforeValidator(_as_text),
-            Field(json_schema_extra={"type": ["string", "number", "boolean"]}),
-        ],
-    ] = Field(default_factory=dict)
+    properties: Properties = Field(default_factory=dict)
     """pyiceberg's own keys, such as `credential`, `scope`, `s3.endpoint`, `s3.access-key-id`. Write
     secrets as `${secret:NAME}` or `${VAR}`."""
 

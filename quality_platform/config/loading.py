@@ -34,7 +34,7 @@ from quality_platform.config.references import received_text, reference_problems
 from quality_platform.config.secret_text import ConfiguredSecret, SecretBinding
 from quality_platform.config.source_models import BUILT_IN
 from quality_platform.config.source_plugins import plugins, type_of
-from quality_platform.config.tenant_files import tenant_variables, tenants_of_entries
+from quality_platform.config.tenant_files import TENANTS, tenant_variables, tenants_of_entries
 from quality_platform.config.tenant_references import with_targets
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument
@@ -151,13 +151,14 @@ def _expanded(
 
 
 def _scopes(document: YamlDocument) -> dict[PathInDocument, TenantScope]:
-    """What the texts of each part of a tenant may refer to."""
+    """What the texts of each part of a tenant, and of the tenants themselves, may refer to."""
     data = document.data
     given = tenant_variables(data)
-    return {
+    parts = {
         part: TenantScope(tenant, given.get(tenant, ()) if document.owner(part) else None)
         for part, tenant in tenants_of_entries(data, NAMED_SECTIONS).items()
     }
+    return parts | {(TENANTS, tenant): TenantScope(tenant) for tenant in given}
 
 
 def _validated(data: dict[str, Any], document: YamlDocument, faults: list[Fault]) -> RunnerConfig:

@@ -20,6 +20,7 @@ from quality_platform.config.schedule_references import schedule_problems
 from quality_platform.config.sensor_references import sensor_problems, sensor_references
 from quality_platform.config.source_models import DatabaseSourceConfig, PostgresSourceConfig
 from quality_platform.config.tenant_references import tenant_problems, tenant_references
+from quality_platform.config.tenant_warehouses import warehouse_problems
 from quality_platform.config.training_set_references import (
     SERVICE,
     training_set_problems,
@@ -50,8 +51,9 @@ def reference_problems(
     problems += sensor_problems(config, document)
     problems += schedule_problems(config, document)
     problems += feature_store_problems(config, document)
-    problems += training_set_problems(config, document)
+    problems += training_set_problems(config, document, broken)
     problems += tenant_problems(config, document, references(config))
+    problems += warehouse_problems(config, document)
     return problems
 
 

@@ -60,9 +60,3 @@ class ScheduleConfig(Model):
         if (self.cron is None) == (self.interval_seconds is None):
             raise ValueError("say either `cron` or `interval_seconds`")
         return self
-
-    @model_validator(mode="after")
-    def _of_nobody(self) -> ScheduleConfig:
-        if self.job == "training_sets" and self.tenant is not None:
-            raise ValueError("training sets are of nobody: leave `tenant` out")
-        return self

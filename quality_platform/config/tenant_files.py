@@ -14,7 +14,7 @@ from quality_platform.documents.yaml_documents import PathInDocument, YamlDocume
 from quality_platform.errors import Problem, RunnerFileError
 
 TENANTS = "tenants"
-SECTIONS_OF_TENANTS = ("tables", "feature_views", "schedules", "sensors")
+SECTIONS_OF_TENANTS = ("tables", "feature_views", "training_sets", "schedules", "sensors")
 """What a tenant's file may have. Connections can lead anywhere: runner.yaml itself gives them."""
 
 

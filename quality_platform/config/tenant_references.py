@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from quality_platform.config.feature_models import FeatureViewConfig
+from quality_platform.config.feature_store_references import VIEW_OF_A_SERVICE
 from quality_platform.config.models import RunnerConfig, TableConfig
+from quality_platform.config.schedule_models import ScheduleConfig
 from quality_platform.config.sensor_models import (
     CheckFailedSensorConfig,
     ContractChangedSensorConfig,
@@ -18,6 +20,7 @@ from quality_platform.config.source_models import BUILT_IN, IcebergSourceConfig
 from quality_platform.config.source_plugins import type_of
 from quality_platform.config.tenant_files import SECTIONS_OF_TENANTS
 from quality_platform.config.tenant_models import SEPARATOR, is_of_tenant, namespace_of_tenant
+from quality_platform.config.training_set_models import TrainingSetConfig
 from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument
 from quality_platform.errors import Problem
 
@@ -27,6 +30,8 @@ _READ = {
     "table": ("tables",),
     "feature view": ("feature_views",),
     "table or feature view": ("tables", "feature_views"),
+    "training set": ("training_sets",),
+    VIEW_OF_A_SERVICE: ("feature_views",),
 }
 """Where the things of a kind stand that are somebody's."""
 
@@ -49,7 +54,7 @@ def with_targets(config: RunnerConfig, data: Mapping[str, Any]) -> RunnerConfig:
     `data` is what the file says: what is broken in it is meant as well.
     """
     schedules = {
-        name: entry.model_copy(update={"targets": _of_tenant(data, entry.tenant)})
+        name: entry.model_copy(update={"targets": _targets(data, entry)})
         if entry.tenant and not entry.targets
         else entry
         for name, entry in config.schedules.items()
@@ -63,12 +68,22 @@ def with_targets(config: RunnerConfig, data: Mapping[str, Any]) -> RunnerConfig:
     return config.model_copy(update={"schedules": schedules, "sensors": sensors})
 
 
-def _of_tenant(data: Mapping[str, Any], tenant: str) -> tuple[str, ...]:
-    entries = [data.get(section) or {} for section in ("tables", "feature_views")]
+def _targets(data: Mapping[str, Any], schedule: ScheduleConfig) -> tuple[str, ...]:
+    tenant = str(schedule.tenant)
+    if schedule.job != "training_sets":
+        return _of_tenant(data, tenant)
+    # Of one without rows no version can be made by a schedule.
+    sets = data.get("training_sets") or {}
+    return tuple(n for n in _of_tenant(data, tenant, ["training_sets"]) if "entities" in sets[n])
+
+
+def _of_tenant(
+    data: Mapping[str, Any], tenant: str, sections: Sequence[str] = ("tables", "feature_views")
+) -> tuple[str, ...]:
     return tuple(
         name
-        for section in entries
-        for name, entry in section.items()
+        for section in sections
+        for name, entry in (data.get(section) or {}).items()
         if isinstance(entry, dict) and entry.get("tenant") == tenant
     )
 
@@ -84,6 +99,7 @@ def tenant_problems(
         yield from _problems_of_table(config, document, name, table)
     yield from _problems_of_functions(config, document)
     yield from _problems_of_entities(config, document)
+    yield from _problems_of_training_sets(config, document)
     yield from _problems_of_runners(config, document)
     yield from _beyond_quotas(config, document)
 
@@ -137,14 +153,18 @@ def _names_of_tenants(config: RunnerConfig, document: YamlDocument) -> Iterator[
                 message = f"a name that begins with {owner}{SEPARATOR} is of the tenant {owner}"
                 action = f"rename it, or say `tenant: {owner}`"
                 yield _problem(document, (section, name), message, name, action)
-    for name, table in config.tables.items():
-        namespace = namespace_of_tenant(table.tenant or "", table.namespace)
-        others = [t for t in config.tenants if t.lower() != (table.tenant or "").lower()]
+    entries: list[tuple[str, str, TableConfig | TrainingSetConfig]] = [
+        *(("tables", name, table) for name, table in config.tables.items()),
+        *(("training_sets", name, found) for name, found in config.training_sets.items()),
+    ]
+    for section, name, entry in entries:
+        namespace = namespace_of_tenant(entry.tenant or "", entry.namespace)
+        others = [t for t in config.tenants if t.lower() != (entry.tenant or "").lower()]
         theirs = [tenant for tenant in others if is_of_tenant(tenant, namespace)]
         if theirs:
-            path = ("tables", name, "namespace")
+            path = (section, name, "namespace")
             message = f"the namespace is of the tenant {theirs[0]}"
-            yield _problem(document, path, message, table.namespace, "choose another")
+            yield _problem(document, path, message, entry.namespace, "choose another")
 
 
 def _problems_of_table(
@@ -190,6 +210,28 @@ def _problems_of_functions(config: RunnerConfig, document: YamlDocument) -> Iter
             yield _problem(document, path, message, view.python, action)
 
 
+def _problems_of_training_sets(config: RunnerConfig, document: YamlDocument) -> Iterator[Problem]:
+    """Services that would give a tenant the features of others, and experiments of all."""
+    for name, found in config.training_sets.items():
+        path = ("training_sets", name)
+        service = config.feature_services.get(found.feature_service or "")
+        chosen = service.features if service is not None else ()
+        for choice in (*found.features, *chosen) if found.tenant else ():
+            if choice.view in config.on_demand_feature_views:
+                where = "features" if found.features else "feature_service"
+                message = "functions run with the rights of the platform, and are no tenant's"
+                yield _problem(document, (*path, where), message, choice.view, "leave it out")
+        for choice in chosen:
+            view = config.feature_views.get(choice.view)
+            if view is not None and not may_read(found.tenant, view):
+                message = f"the feature view {choice.view!r} is not the tenant's, and not shared"
+                yield _problem(document, (*path, "feature_service"), message, choice.view)
+        if found.mlflow is not None and document.owner(path):
+            message = "a tenant's file cannot name an experiment, which may be another's"
+            action = "who runs the platform can write the training set into runner.yaml"
+            yield _problem(document, (*path, "mlflow"), message, found.mlflow, action)
+
+
 def _may_read_iceberg(config: RunnerConfig, tenant: str, identifier: str) -> bool:
     if is_of_tenant(tenant, identifier.partition(".")[0]):
         return True
@@ -208,7 +250,8 @@ def _problems_of_runners(config: RunnerConfig, document: YamlDocument) -> Iterat
     """Schedules and sensors of tenants that would run, watch or tell all there is."""
     for name, schedule in config.schedules.items():
         if schedule.tenant and not schedule.targets:
-            message = f"the tenant {schedule.tenant} has no table that it could run"
+            kind = "training set" if schedule.job == "training_sets" else "table"
+            message = f"the tenant {schedule.tenant} has no {kind} that it could run"
             yield _problem(document, ("schedules", name), message, name)
     for name, sensor in config.sensors.items():
         path: PathInDocument = ("sensors", name)
@@ -226,15 +269,16 @@ def _problems_of_runners(config: RunnerConfig, document: YamlDocument) -> Iterat
 
 
 def _beyond_quotas(config: RunnerConfig, document: YamlDocument) -> Iterator[Problem]:
-    """Tables and views of tenants beyond the number that each may have, in the file's order."""
+    """What tenants have beyond the number of tables that each may have, in the file's order."""
     seen: Counter[str] = Counter()
-    for section in ("tables", "feature_views"):
+    for section in ("tables", "feature_views", "training_sets"):
         for name, entry in getattr(config, section).items():
             tenant = config.tenants.get(entry.tenant or "")
             if tenant is None or tenant.max_tables is None:
                 continue
             seen[entry.tenant] += 1
             if seen[entry.tenant] > tenant.max_tables:
-                message = f"the tenant {entry.tenant} may have {tenant.max_tables} tables and views"
+                most = f"{tenant.max_tables} tables, feature views and training sets"
+                message = f"the tenant {entry.tenant} may have {most}"
                 action = f"who runs the platform can raise tenants.{entry.tenant}.max_tables"
                 yield _problem(document, (section, name), message, name, action)

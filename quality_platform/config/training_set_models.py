@@ -59,9 +59,11 @@ class EntityRowsConfig(Model):
 class TrainingSetConfig(Model):
     """A training set: entity rows with features as they were known at each row's moment."""
 
+    tenant: Name | None = None
+    """The tenant that the training set is of, by its name in this file; nobody's where left out."""
     features: tuple[FeatureChoice, ...] = ()
     """The features: `VIEW` for all features of a view, `VIEW:FEATURE` or `VIEW: [FEATURE, ...]` for
-    some. Either this or `feature_service`."""
+    some; of on-demand feature views alike. Either this or `feature_service`."""
     feature_service: Name | None = None
     """The feature service whose features they are."""
     entities: EntityRowsConfig | None = None
@@ -71,7 +73,8 @@ class TrainingSetConfig(Model):
     """Whether the features' columns are called `VIEW__FEATURE`: for views with features of one
     name."""
     namespace: Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_usable)] = TRAINING_SETS
-    """The Iceberg namespace of its table, which is called as the training set is."""
+    """The Iceberg namespace of its table, which is called as the training set is; a tenant's is
+    `TENANT__NAMESPACE`."""
     owner: str = ""
     """E-mail address or team of the owner."""
     description: str = ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from quality_platform.config.broken import Part
+from quality_platform.config.feature_store_references import VIEW_OF_A_SERVICE
 from quality_platform.config.models import RunnerConfig
 from quality_platform.config.sensor_references import Reference
 from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument
@@ -16,9 +18,10 @@ SERVICE = "feature service"
 def training_set_references(config: RunnerConfig) -> Iterator[Reference]:
     """The names in training sets: feature views, a feature service, the table of the rows."""
     views = sorted(config.feature_views)
+    both = views + sorted(config.on_demand_feature_views)
     for name, found in config.training_sets.items():
         for n, choice in enumerate(found.features):
-            yield ("training_sets", name, "features", n), choice.view, views, "feature view"
+            yield ("training_sets", name, "features", n), choice.view, both, VIEW_OF_A_SERVICE
         if found.feature_service is not None:
             path = ("training_sets", name, "feature_service")
             yield path, found.feature_service, sorted(config.feature_services), SERVICE
@@ -28,8 +31,13 @@ def training_set_references(config: RunnerConfig) -> Iterator[Reference]:
             yield table, found.entities.table, tables, "table or feature view"
 
 
-def training_set_problems(config: RunnerConfig, document: YamlDocument) -> Iterator[Problem]:
-    """Training sets called as a table or view is, and schedules that could make none."""
+def training_set_problems(
+    config: RunnerConfig, document: YamlDocument, broken: Collection[Part | None] = ()
+) -> Iterator[Problem]:
+    """Training sets called as a table or view is, and schedules that could make none.
+
+    `broken` are parts that the file has, but the models do not.
+    """
     for name in config.training_sets:
         if name in config.tables or name in config.feature_views:
             yield Problem(
@@ -38,17 +46,21 @@ def training_set_problems(config: RunnerConfig, document: YamlDocument) -> Itera
                 f"training_sets.{name}",
                 action="rename one of them",
             )
-    yield from _schedules_without_rows(config, document)
+    yield from _schedules_without_rows(config, document, broken)
 
 
-def _schedules_without_rows(config: RunnerConfig, document: YamlDocument) -> Iterator[Problem]:
+def _schedules_without_rows(
+    config: RunnerConfig, document: YamlDocument, broken: Collection[Part | None]
+) -> Iterator[Problem]:
     """Schedules that would make training sets of which nothing says which rows they have."""
     made = [name for name, found in config.training_sets.items() if found.entities is not None]
+    # What is wrong with these is told of them.
+    others = [part for part in broken if part is not None and part[0] == "training_sets"]
     for name, schedule in config.schedules.items():
         if schedule.job != "training_sets":
             continue
         path: PathInDocument = ("schedules", name, "job")
-        if not made and not schedule.targets:
+        if not made and not others and not schedule.targets and not schedule.tenant:
             message = "there is no training set that it could make"
             yield Problem(message, document.location(path), f"schedules.{name}.job")
         for n, target in enumerate(schedule.targets):

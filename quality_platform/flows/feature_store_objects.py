@@ -19,7 +19,7 @@ from quality_platform.config.feature_store_models import (
     SqliteOnlineConfig,
     SqliteRegistryConfig,
 )
-from quality_platform.errors import RunnerFileError
+from quality_platform.errors import ConfigurationError, RunnerFileError
 from quality_platform.feature_store.definitions import (
     EntityDefinition,
     FeatureChoice,
@@ -35,6 +35,7 @@ from quality_platform.feature_store.definitions import (
     StoreDefinitions,
     StoreSettings,
 )
+from quality_platform.flows.broken_tables import error_of
 from quality_platform.flows.contracted_tables import FeatureTable
 from quality_platform.flows.feature_store_rules import feature_names
 from quality_platform.flows.outcomes import Progress, silent
@@ -72,7 +73,7 @@ def store_definitions(platform: Platform) -> StoreDefinitions:
     broken = {part.name for part in platform.broken if part.section in _SECTIONS}
     views = tuple(feature_view_definition(view) for view in platform.feature_tables.values())
     on_demand = tuple(
-        _on_demand(name, view)
+        on_demand_definition(name, view)
         for name, view in config.on_demand_feature_views.items()
         if name not in broken
     )
@@ -90,6 +91,12 @@ def store_definitions(platform: Platform) -> StoreDefinitions:
     names = (*config.on_demand_feature_views, *config.feature_services)
     told = {*platform.feature_tables, *(name for name in names if name not in broken)}
     return StoreDefinitions(views, services, on_demand, frozenset(_declared(platform) - told))
+
+
+def broken_definitions(platform: Platform) -> dict[str, ConfigurationError]:
+    """What is declared for Feast and broken, with what is wrong with it: it stays as it was."""
+    broken = [part for part in platform.broken if part.section in _SECTIONS]
+    return {part.name: error_of(part) for part in broken}
 
 
 def feature_view_definition(view: FeatureTable) -> FeatureViewDefinition:
@@ -193,7 +200,8 @@ def _declared(platform: Platform) -> set[str]:
     return names | {part.name for part in broken if part.section in _SECTIONS}
 
 
-def _on_demand(name: str, view: OnDemandViewConfig) -> OnDemandViewDefinition:
+def on_demand_definition(name: str, view: OnDemandViewConfig) -> OnDemandViewDefinition:
+    """The on-demand view as Feast will know it."""
     return OnDemandViewDefinition(
         name=name,
         python=view.python,

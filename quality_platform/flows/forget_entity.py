@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from quality_platform.flows.decisions import Decision
 from quality_platform.flows.feature_store_objects import store_settings
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.recording import starting_over
+from quality_platform.flows.tenant_names import tenant_named
 from quality_platform.history.records import DecisionRecord, record_decision
 from quality_platform.lake.maintenance.removal import Writing
 
@@ -30,10 +31,18 @@ class ForgetOutcome:
     erased: tuple[ErasedEntity, ...]
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """Who is to be forgotten: values of an entity's join key; in all views, or `only` in these."""
+
+    entity: str
+    keys: Sequence[str]
+    only: Collection[str] = ()
+
+
 def forget_entities(
     platform: Platform,
-    entity: str,
-    keys: Sequence[str],
+    wanted: Forgotten,
     decision: Decision,
     run_id: str,
     *,
@@ -47,8 +56,7 @@ def forget_entities(
 
     Args:
         platform: the platform.
-        entity: the entity's name.
-        keys: its join key's values.
+        wanted: who is to be forgotten, and where.
         decision: who wants it, and why.
         run_id: the run that does it.
         dry_run: only tells what would be removed.
@@ -61,22 +69,23 @@ def forget_entities(
     """
     decision.require_reason()
     erased: list[ErasedEntity] = []
-    for key in keys:
-        found = starting_over(partial(_erased, platform, entity, key, dry_run=dry_run))
+    for key in wanted.keys:
+        found = starting_over(partial(_erased, platform, wanted, key, dry_run=dry_run))
         erased += found
         for view in found if not dry_run else ():
             _record(platform, view, decision, run_id)
     state: Literal["done", "planned", "nothing_found"] = "planned" if dry_run else "done"
     if not any(_is_found(view) for view in erased):
         state = "nothing_found"
-    return ForgetOutcome(entity, run_id, state, tuple(erased))
+    return ForgetOutcome(wanted.entity, run_id, state, tuple(erased))
 
 
 def _erased(
-    platform: Platform, entity: str, key: str, *, dry_run: bool
+    platform: Platform, wanted: Forgotten, key: str, *, dry_run: bool
 ) -> tuple[ErasedEntity, ...]:
+    settings, entity = store_settings(platform), wanted.entity
     writing = Writing(platform.target_file_bytes, platform.engine)
-    return erase_entity(store_settings(platform), entity, key, writing, dry_run=dry_run)
+    return erase_entity(settings, entity, key, writing, dry_run=dry_run, only=wanted.only)
 
 
 def _is_found(view: ErasedEntity) -> bool:
@@ -95,5 +104,6 @@ def _record(platform: Platform, view: ErasedEntity, decision: Decision, run_id: 
         rows=view.offline.rows,
         run_id=run_id,
         snapshot_id=view.offline.snapshot_id,
+        tenant=tenant_named(platform, view.view),
     )
     record_decision(platform.lake, record)

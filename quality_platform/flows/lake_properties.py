@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from quality_platform.config.loading import RunnerFile
-from quality_platform.config.tenant_models import is_of_tenant
-from quality_platform.errors import RunnerFileError, StorageAccessError, StorageError
+from quality_platform.config.tenant_models import bucket_of, is_of_tenant
+from quality_platform.errors import (
+    RunnerFileError,
+    SecretError,
+    StorageAccessError,
+    StorageError,
+)
 from quality_platform.lake.storage_errors import NOT_ALLOWED
 
 _SQLITE = "sqlite:///"
@@ -25,6 +30,7 @@ def lake_properties(runner: RunnerFile, home: Path) -> dict[str, str]:
     """
     config = runner.config.lake
     found = {key: value.get_secret_value() for key, value in config.catalog.properties.items()}
+    found |= _of_buckets(runner, found)
     found["type"] = config.catalog.type
     if config.warehouse is not None:
         found["warehouse"] = config.warehouse
@@ -40,6 +46,47 @@ def lake_properties(runner: RunnerFile, home: Path) -> dict[str, str]:
             database = found["uri"].removeprefix(_SQLITE).partition("?")[0]
             _make_folder(runner, Path(database).parent, ("lake", "catalog"))
     return found
+
+
+def _of_buckets(runner: RunnerFile, common: Mapping[str, str]) -> dict[str, str]:
+    """What opens the buckets of tenants with keys of their own; one tenant's do not stop others.
+
+    Raises:
+        RunnerFileError: files are read and written in a way that knows one set of keys.
+    """
+    found: dict[str, str] = {}
+    for tenant, config in runner.config.tenants.items():
+        if not config.storage:
+            continue
+        # Not at the top: it brings pyiceberg along.
+        from quality_platform.lake.bucket_files import (
+            bucket_properties,
+            closed_bucket,
+            io_property,
+        )
+
+        _require_own_io(runner, tenant, common)
+        bucket = bucket_of(config.warehouse or "")
+        try:
+            keys = {key: value.get_secret_value() for key, value in config.storage.items()}
+        except SecretError as error:
+            found |= closed_bucket(bucket, error.problems[0].message)
+        else:
+            found |= bucket_properties(bucket, keys)
+        found |= io_property()
+    return found
+
+
+def _require_own_io(runner: RunnerFile, tenant: str, common: Mapping[str, str]) -> None:
+    path = ("tenants", tenant, "storage")
+    if "py-io-impl" in common:
+        raise RunnerFileError(
+            "a tenant cannot have keys of its own where files are read by another `py-io-impl`",
+            location=runner.location(*path),
+            field=".".join(path),
+            received=common["py-io-impl"],
+            action="leave py-io-impl out of lake.catalog.properties, or the tenant's storage",
+        )
 
 
 def folder_of_namespace(runner: RunnerFile, namespace: str) -> str:

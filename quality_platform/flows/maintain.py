@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from quality_platform.checks.specs import Retained
 from quality_platform.config.base_models import megabytes, seconds
 from quality_platform.config.models import MaintenanceConfig
-from quality_platform.config.tenant_models import namespace_of_tenant
-from quality_platform.errors import ConcurrentLoadError, QualityPlatformError
+from quality_platform.config.tenant_models import SEPARATOR, namespace_of_tenant
+from quality_platform.errors import ConcurrentLoadError, QualityPlatformError, StorageError
 from quality_platform.flows.broken_tables import error_of
 from quality_platform.flows.contracted_tables import ContractedTable, SourceTable
+from quality_platform.flows.own_warehouses import looked_at
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.tenant_rules import readable
 from quality_platform.flows.training_upkeep import (
     Released,
     release_expired,
@@ -106,7 +109,11 @@ def maintain(
     if "orphans" in wanted.tasks and not wanted.dry_run:
         remove_scratch_of_the_dead()
     for target in targets:
-        if platform.lake.find_table(target.identifier) is not None:
+        look = partial(platform.lake.find_table, target.identifier)
+        found = looked_at(platform.runner, target.identifier, look)
+        if isinstance(found, StorageError):
+            yield Upkeep(target.identifier, error=found)
+        elif found is not None:
             yield _Caretaker(platform, target, wanted, pinned).all_tasks()
     if not names:
         for part in platform.broken_tables.values():
@@ -171,24 +178,67 @@ def _history(platform: Platform, name: str, config: MaintenanceConfig) -> Iterat
 
 
 def _training_sets(platform: Platform, config: MaintenanceConfig) -> Iterator[_Target]:
-    for identifier in training_set_tables(platform):
+    for identifier in training_set_tables(platform, only_readable=True):
         yield _Target(identifier, config, is_training_set=True)
 
 
-def _pinned(platform: Platform) -> frozenset[int]:
+@dataclass(frozen=True)
+class _Pinned:
     """The snapshots that feature views were computed from: their rows can be told again.
 
-    Of views that cannot be used, too: they will be again.
+    `unknown` says why it is not known which snapshots of a table are: the tables that are read by
+    views whose tenant's warehouse cannot be read.
     """
-    names = [view.identifier for view in platform.feature_tables.values()]
-    if platform.broken:
-        names = platform.lake.identifiers_in("features")
+
+    snapshots: frozenset[int]
+    unknown: Mapping[str, StorageError]
+
+    def of(self, table: ContractedTable | None) -> frozenset[int]:
+        """The snapshots, none of which may expire.
+
+        Raises:
+            StorageError: it is not known which of this table are.
+        """
+        if table is not None and table.name in self.unknown:
+            # Anew each time: the traces would pile up.
+            raise StorageError.of(self.unknown[table.name].problems)
+        return self.snapshots
+
+
+def _pinned(platform: Platform) -> _Pinned:
+    """What no upkeep may take away. Of views that cannot be used, too: they will be again."""
+    # Of runner.yaml alone: the contracts of all views would be read for the upkeep of one table.
+    views = platform.runner.config.feature_views.items()
+    names = [f"{namespace_of_tenant(v.tenant or '', 'features')}.{name}" for name, v in views]
+    if platform.runner.broken:
+        names = list(_all_views(platform))
     found: set[int] = set()
+    unknown: dict[str, StorageError] = {}
     for name in names:
-        table = platform.lake.find_table(name)
+        look = partial(platform.lake.find_table, name)
+        table = looked_at(platform.runner, name, look)
+        if isinstance(table, StorageError):
+            unknown |= dict.fromkeys(_may_be_read_by(platform, name), table)
+            continue
         sources = Position.of(table.properties).sources if table is not None else {}
         found.update(int(s.version) for s in sources.values() if s.version.isdigit())
-    return frozenset(found)
+    return _Pinned(frozenset(found), unknown)
+
+
+def _all_views(platform: Platform) -> Iterator[str]:
+    """The tables of all feature views that there are or were."""
+    broken = [part.name for part in platform.runner.broken if part.section == "tenants"]
+    for tenant in ("", *platform.runner.config.tenants, *broken):
+        yield from platform.lake.identifiers_in(namespace_of_tenant(tenant, "features"))
+
+
+def _may_be_read_by(platform: Platform, identifier: str) -> Iterable[str]:
+    """The tables that a feature view reads; all that it may read where that is not known."""
+    namespace, _, name = identifier.partition(".")
+    view = platform.feature_tables.get(name)
+    if view is not None:
+        return view.config.inputs
+    return readable(platform.runner, namespace.rpartition(SEPARATOR)[0] or None)
 
 
 @dataclass(frozen=True)
@@ -196,7 +246,7 @@ class _Caretaker:
     platform: Platform
     target: _Target
     wanted: Wanted
-    pinned: frozenset[int]
+    pinned: _Pinned
 
     def all_tasks(self) -> Upkeep:
         """Does the tasks in their order."""
@@ -297,7 +347,8 @@ class _Caretaker:
     def _expiry(self) -> Expiry:
         table, config = self._table, self.target.config
         before = self._before(config.keep_snapshots)
-        found = expirable(table, before, config.keep_at_least, self.pinned)
+        pinned = self.pinned.of(self.target.contracted)
+        found = expirable(table, before, config.keep_at_least, pinned)
         return expire(self._lake, table, found, dry_run=self.wanted.dry_run)
 
     def _orphans(self) -> Sweep:

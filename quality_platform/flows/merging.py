@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ from quality_platform.flows.row_changes import (
     RowCounts,
     Settled,
 )
+from quality_platform.flows.unchanged_rows import UnchangedRows
 from quality_platform.flows.version_dates import VersionDates
 from quality_platform.lake.data_files import StagedFile
 from quality_platform.lake.query import quote_identifier as q
@@ -242,31 +243,13 @@ class Merging:
 
     def _find_unchanged(self) -> None:
         """The rows of the batch that are just like the one in whose place they would come."""
-        touched = self._connection.execute(
-            f"SELECT DISTINCT old_file FROM {_MATCHES} WHERE {_MARK} = 0"
-        ).fetchall()
-        if not touched:
+        changing = f"SELECT * FROM {_MATCHES} WHERE {_MARK} = 0"
+        if not self._count(changing):
             self._create(_UNCHANGED, f"SELECT {PLACE} FROM {_MATCHES} WHERE FALSE")
             return
-        columns = [f for f in self.schema if f.name not in self.rules.key]
-        # Numbers and times are read fast, and most changes show in one of them.
-        fast = [f for f in columns if pa.types.is_primitive(f.type) or pa.types.is_decimal(f.type)]
-        rows = self.table.rows([self.table.files[number - 1] for (number,) in sorted(touched)])
-        self._create(_UNCHANGED, self._alike(rows, self._good(), fast))
-        if len(fast) < len(columns) and self._number(_UNCHANGED):
-            left = f"(SELECT * FROM {self._good()} SEMI JOIN {_UNCHANGED} USING ({PLACE}))"
-            self._create(_UNCHANGED, self._alike(rows, left, columns))
-        # A row of a key that the table has more than once puts that right.
-        once = f"SELECT {PLACE} FROM {_MATCHES} GROUP BY ALL HAVING count(*) = 1"
-        self._create(_UNCHANGED, f"SELECT * FROM {_UNCHANGED} SEMI JOIN ({once}) USING ({PLACE})")
-
-    def _alike(self, rows: str, batch: str, columns: Sequence[pa.Field[Any]]) -> str:
-        """The places of rows of the batch with a published one that is the same in the columns."""
-        same = [f"p.{q(f.name)} IS NOT DISTINCT FROM b.{q(f.name)}" for f in columns]
-        return (
-            f"SELECT b.{FILE} AS {FILE}, b.{POSITION} AS {POSITION} "
-            f"FROM {rows} p JOIN {batch} b ON {self._same_key} "
-            f"WHERE {' AND '.join(same) or 'TRUE'}"
+        pairs = f"({changing})"
+        UnchangedRows(self.table, self._good(), pairs, self.rules.key, self.schema).put_into(
+            _UNCHANGED
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -100,6 +100,15 @@ class Platform:
             allowed=", ".join(names),
             action=did_you_mean(name, names),
         )
+
+    @property
+    def table_names(self) -> Collection[str]:
+        """The names of all tables."""
+        return self.tables.keys()
+
+    def about(self, names: Collection[str]) -> Platform:  # noqa: ARG002 - for parts of a platform
+        """The platform where these tables and views are at hand, if there are such."""
+        return self
 
     @property
     def broken(self) -> tuple[BrokenPart, ...]:

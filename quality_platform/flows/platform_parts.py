@@ -72,6 +72,16 @@ class PlatformPart(Platform):
     whole: Callable[[], Platform] = field(repr=False, compare=False)
 
     @property
+    def table_names(self) -> Collection[str]:
+        """The names of all tables; those whose contracts turn out to be broken are among them."""
+        return self.runner.config.tables.keys()
+
+    def about(self, names: Collection[str]) -> Platform:
+        """The same part with these tables and views, and what they refer to, as `open_part`."""
+        wanted = self.at_hand.union(names)
+        return self if wanted == self.at_hand else _part(self.runner, wanted)
+
+    @property
     def broken(self) -> tuple[BrokenPart, ...]:
         """The parts of runner.yaml that cannot be used; everything is read for it."""
         return self.whole().broken
@@ -101,8 +111,11 @@ def open_part(names: Collection[str], runner: Path | None = None) -> Platform:
         ConfigurationError: something cannot be used that concerns everything.
     """
     variables = environment()
-    path = (runner or runner_path(variables)).absolute()
-    file = read_runner(path, variables)
+    return _part(read_runner((runner or runner_path(variables)).absolute(), variables), names)
+
+
+def _part(file: RunnerFile, names: Collection[str]) -> Platform:
+    path = file.document.path
     known = {**file.config.tables, **file.config.feature_views}
     if not known.keys() >= set(names) or 2 * len(names) > len(known):
         return open_platform(path)
@@ -120,7 +133,7 @@ def open_part(names: Collection[str], runner: Path | None = None) -> Platform:
             config.feature_views.keys() - found.views,
             lambda: whole().feature_tables,
         ),
-        Path(variables["QUALITY_PLATFORM_HOME"]),
+        Path(environment()["QUALITY_PLATFORM_HOME"]),
         whole,
     )
 

@@ -24,15 +24,16 @@ from quality_platform.flows.load_changes import (
 )
 from quality_platform.flows.outcomes import LoadOutcome, Progress
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.quotas import Quota
 from quality_platform.flows.row_changes import Published, RowChanges, RowCounts, Settled
 from quality_platform.flows.samples import Samples, run_sampled
 from quality_platform.flows.staging import Staging
+from quality_platform.flows.storage_quota import require_room
 from quality_platform.flows.table_definitions import (
     main_definition,
     may_set_aside,
     quarantine_definition,
 )
-from quality_platform.flows.tenant_rules import most_rows_of
 from quality_platform.flows.version_dates import version_dates
 from quality_platform.lake import commits
 from quality_platform.lake.catalog import Table
@@ -126,6 +127,7 @@ class Load:
                     self.platform.remote_files.require_no_more_than(unreadable)
                     changed = self._settled(staging, settled)
                     self._require_accounted(staging, settled.counts)
+                    self._require_room(staging, changed.rewritten)
                     changed = self._arranged(staging, changed)
                 except BaseException:
                     staging.discard()
@@ -153,7 +155,7 @@ class Load:
             target_bytes=self.platform.target_file_bytes,
             versions=version_dates(self.plan.merge, keys.connection, published, provenance.at),
             merge=self.plan.merge,
-            most_rows=most_rows_of(self.platform.runner, self.table.tenant),
+            quota=Quota.of(self.platform.runner, self.table.tenant),
         )
 
     def _batch_files(self, staging: Staging) -> BatchFiles:
@@ -228,6 +230,10 @@ class Load:
                 f"{held} for quarantine, and {counts.not_published} are not to be published",
                 action="nothing was published; report this: it is a defect of the platform",
             )
+
+    def _require_room(self, staging: Staging, rewrite: Rewritten) -> None:
+        tenant, replaces = self.table.tenant, bool(self.plan.replace)
+        require_room(self.platform, tenant, staging, rewrite, replaces=replaces)
 
     def _decide(
         self, staging: Staging, attempt: str, results: Sequence[CheckResult], changed: Changed

@@ -19,6 +19,7 @@ from quality_platform.flows.outcomes import (
     merged,
 )
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.tenant_names import tenant_named
 from quality_platform.history.records import RunRecord, record_run
 
 ATTEMPTS = 20
@@ -65,7 +66,8 @@ def recorded(
         yield record
     except QualityPlatformError as error:
         done = _before_the_error(name, run_id, loads)
-        run = replace(_table_run(name, started, done), state="failed", message=str(error))
+        run = _table_run(platform, name, started, done)
+        run = replace(run, state="failed", message=str(error))
         # The lake may be what failed; the error itself matters more than its record.
         with suppress(LakeError):
             record_run(platform.lake, run, *_results_of(done))
@@ -76,7 +78,7 @@ def _record_outcome(
     platform: Platform, name: str, started: datetime, outcome: TableOutcome | MaterializationOutcome
 ) -> None:
     if isinstance(outcome, TableOutcome):
-        run = _table_run(name, started, outcome)
+        run = _table_run(platform, name, started, outcome)
         record_run(platform.lake, run, *_results_of(outcome))
         return
     run = RunRecord(
@@ -87,6 +89,7 @@ def _record_outcome(
         ended_at=datetime.now(UTC),
         rows_published=outcome.rows,
         snapshot_id=outcome.snapshot_id,
+        tenant=tenant_named(platform, name),
     )
     record_run(platform.lake, run)
 
@@ -113,7 +116,9 @@ def _before_the_error(name: str, run_id: str, loads: Sequence[LoadOutcome]) -> T
     )
 
 
-def _table_run(name: str, started: datetime, outcome: TableOutcome) -> RunRecord:
+def _table_run(
+    platform: Platform, name: str, started: datetime, outcome: TableOutcome
+) -> RunRecord:
     return RunRecord(
         table=name,
         run_id=outcome.run_id,
@@ -132,5 +137,6 @@ def _table_run(name: str, started: datetime, outcome: TableOutcome) -> RunRecord
         partition=outcome.partition or None,
         bytes_read=outcome.bytes_read,
         bytes_written=outcome.bytes_written,
+        tenant=tenant_named(platform, name),
         **{f"rows_{word}": number for word, number in outcome.row_counts.items()},
     )

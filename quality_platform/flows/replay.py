@@ -34,6 +34,7 @@ from quality_platform.flows.replay_rows import HeldRowsOfTable
 from quality_platform.flows.replay_selection import Selection
 from quality_platform.flows.replay_staging import ReplayStaging
 from quality_platform.flows.staging import Staging
+from quality_platform.flows.tenant_names import tenant_named
 from quality_platform.history.records import (
     DecisionRecord,
     RunRecord,
@@ -266,6 +267,7 @@ def _record(asked: Replay, outcome: ReplayOutcome, started: datetime) -> None:
         rows_unchanged=outcome.rows_unchanged,
         rows_superseded=outcome.rows_superseded,
         rows_deleted=outcome.rows_deleted,
+        tenant=tenant_named(asked.platform, asked.name),
     )
     record_run(asked.platform.lake, run)
 
@@ -281,5 +283,6 @@ def _record_decision(asked: Replay, outcome: ReplayOutcome, decision: Decision) 
         rows=outcome.rows_selected - outcome.rows_held,
         run_id=asked.run_id,
         snapshot_id=outcome.snapshot_id,
+        tenant=tenant_named(asked.platform, asked.name),
     )
     record_decision(asked.platform.lake, record)

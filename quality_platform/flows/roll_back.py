@@ -168,5 +168,6 @@ def roll_back(platform: Platform, plan: Rollback, run_id: str) -> None:
         ended_at=datetime.now(UTC),
         snapshot_id=plan.then.snapshot_id,
         message=f"from snapshot {plan.now.snapshot_id} to {plan.then.snapshot_id}",
+        tenant=contracted.tenant,
     )
     record_run(lake, record)

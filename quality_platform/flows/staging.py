@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from quality_platform.checks.derive import CONFORMS
 from quality_platform.checks.specs import CheckSpec, Severity
 from quality_platform.checks.wording import reason_text
-from quality_platform.errors import QuotaError
 from quality_platform.flows.delete_marks import DeleteMarks
 from quality_platform.flows.late_rows import LateRows
 from quality_platform.flows.merge_rules import MergeRules
+from quality_platform.flows.quotas import NO_QUOTA, Quota
 from quality_platform.flows.samples import Samples
 from quality_platform.flows.version_dates import VersionDates
 from quality_platform.ingest.conform import BadCell, conform, positions
@@ -80,7 +80,7 @@ class Staging:
 
     `counts` has the number of rows that break each row rule, by the rule's name; `judged` those
     that a rule with a condition judges. `rows_carried` are held rows that were held before, and are
-    none of those read. `most_rows` may be read; any number where it is None.
+    none of those read. `quota` says how much may be read.
     """
 
     table: Table
@@ -101,7 +101,7 @@ class Staging:
     judged: Counter[str] = field(default_factory=Counter)
     good_files: tuple[StagedFile, ...] = ()
     held_files: tuple[StagedFile, ...] = ()
-    most_rows: int | None = None
+    quota: Quota = NO_QUOTA
 
     def __enter__(self) -> Staging:
         self._scratch = ExitStack()
@@ -151,15 +151,9 @@ class Staging:
 
     def _add(self, rows: pa.RecordBatch, bad_cells: Sequence[BadCell], origin: Origin) -> None:
         self.rows_read += rows.num_rows
-        if self.most_rows is not None and self.rows_read > self.most_rows:
-            raise QuotaError(
-                "the load has more rows than one of this tenant's may have",
-                received=f"at least {self.rows_read:,} rows",
-                allowed=f"{self.most_rows:,} rows",
-                action="deliver less at once, or have the tenant's max_rows_per_load raised",
-            )
-        self.batches += 1
         self.bytes_read += rows.nbytes
+        self.quota.require(self.rows_read, self.bytes_read)
+        self.batches += 1
         marked = self.marks.positions(rows, positions(bad_cells)) if self.marks else NO_ROWS
         if self.marks is None or not len(marked):
             self._judge(rows, bad_cells, origin)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from quality_platform.flows.broken_tables import namespace_of, quarantine_of
+from quality_platform.flows.broken_tables import namespace_of, quarantine_of, tenant_of
 from quality_platform.flows.contracted_tables import ContractedTable
+from quality_platform.flows.own_warehouses import looked_at
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import audit_branches
 from quality_platform.history.records import latest_runs
@@ -25,7 +27,9 @@ class TableStatus:
 
     `latest_run` has the columns of `history.runs`, or is None where the table never ran.
     `blocked_branches` are loads that a gate keeps from being published. `broken` says why the table
-    cannot be loaded at all: what runner.yaml or the contract says cannot be used; "" where it can.
+    cannot be loaded at all: what runner.yaml or the contract says cannot be used, or a tenant's
+    warehouse cannot be read, so that its rows are not known; "" where it can.
+    `tenant` is whose it is, "" for nobody's.
     """
 
     name: str
@@ -38,6 +42,7 @@ class TableStatus:
     blocked_branches: tuple[str, ...]
     latest_run: dict[str, Any] | None
     broken: str = ""
+    tenant: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,10 @@ class _Place:
     quarantine_identifier: str
 
 
-def table_statuses(platform: Platform) -> list[TableStatus]:
+def table_statuses(platform: Platform, names: Collection[str] = ()) -> list[TableStatus]:
     """The status of every table and feature view, in the order in which they run; broken ones last.
+
+    Of those called `names` alone, where there are any.
 
     Raises:
         LakeError: the lake cannot be used.
@@ -60,17 +67,34 @@ def table_statuses(platform: Platform) -> list[TableStatus]:
     tables += platform.feature_tables.values()
     found = []
     for table in tables:
+        if names and table.name not in names:
+            continue
         place = _Place(table.name, table.identifier, table.quarantine_identifier)
         kind = "table" if table.name in platform.tables else "feature view"
-        found.append(_status(platform, place, kind, runs.get(table.name)))
+        status = _status(platform, place, kind, runs.get(table.name))
+        found.append(replace(status, tenant=table.tenant))
     for part in platform.broken_tables.values():
+        if names and part.name not in names:
+            continue
         place = _Place(part.name, f"{namespace_of(part)}.{part.name}", quarantine_of(part))
         status = _status(platform, place, part.noun, runs.get(part.name))
-        found.append(replace(status, broken=str(part.error.problems[0])))
+        broken = str(part.error.problems[0])
+        found.append(replace(status, broken=broken, tenant=tenant_of(part)))
     return found
 
 
 def _status(
+    platform: Platform, table: _Place, kind: str, run: dict[str, Any] | None
+) -> TableStatus:
+    look = partial(_readable_status, platform, table, kind, run)
+    found = looked_at(platform.runner, table.identifier, look)
+    if isinstance(found, TableStatus):
+        return found
+    why = str(found.problems[0])
+    return TableStatus(table.name, table.identifier, kind, 0, 0, None, None, (), run, broken=why)
+
+
+def _readable_status(
     platform: Platform, table: _Place, kind: str, run: dict[str, Any] | None
 ) -> TableStatus:
     main = platform.lake.find_table(table.identifier)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,9 +16,11 @@ from quality_platform.feature_store.training_entities import (
     entity_rows,
 )
 from quality_platform.feature_store.training_features import PinnedFeatures, with_features
+from quality_platform.feature_store.training_on_demand import with_computed
 from quality_platform.feature_store.training_rows import stored_rows
 from quality_platform.flows.outcomes import Progress
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.quotas import Quota
 from quality_platform.flows.training_definitions import TrainingSet
 from quality_platform.flows.training_manifest import PROPERTY, Manifest, PinnedTable
 from quality_platform.flows.training_pins import holder
@@ -54,7 +56,7 @@ class Computed:
 def pinned_features(
     platform: Platform, wanted: TrainingSet, refs: Mapping[str, PinnedTable]
 ) -> list[PinnedFeatures]:
-    """The features of a training set at its pins.
+    """The features of a training set at its pins, called `view:feature`.
 
     Raises:
         TableNotFoundError: a pin is gone.
@@ -65,7 +67,7 @@ def pinned_features(
             one.features,
             holder(platform.lake, one.view.table, refs[one.view.table]),
             refs[one.view.table].tag,
-            wanted.prefix(one.view.name),
+            f"{one.view.name}:",
         )
         for one in wanted.chosen
     ]
@@ -85,21 +87,22 @@ def compute(
         TrainingSetError: the entity rows cannot be used, or the table is not a training set's.
         TableSchemaError: the table has a column of another type.
         MaterializationError: the feature rows cannot be read.
+        QuotaError: it has more rows than its tenant may have in one load.
     """
     with entity_rows(platform.lake, source, wanted.columns, platform.engine) as entities:
-        columns = pa.schema([*entities.schema, *(c for one in features for c in one.columns)])
+        columns = pa.schema([*entities.schema, *wanted.outputs.values()])
         table = table_with_columns(
             platform.lake, wanted.identifier, columns, {PROPERTY: wanted.name}
         )
         require_own(table, wanted.name)
-        schema = plain_schema(table, columns.names)
-        of_entities = RowsDigest(plain_schema(table, entities.schema.names))
+        schema, names = plain_schema(table, columns.names), entities.schema.names
+        of_entities = RowsDigest(plain_schema(table, names))
         told = _digested(entities.cast(of_entities.schema), of_entities)
         chunks = with_features(platform.lake, features, told, of_entities.schema, platform.engine)
         digest = RowsDigest(schema)
         writer = RollingWriter(table, attempt, platform.target_file_bytes)
         try:
-            for chunk in chunks:
+            for chunk in _allowed(platform, wanted, _finished(chunks, wanted, names)):
                 for batch in chunk.cast(schema).to_batches(max_chunksize=BLOCK_ROWS):
                     digest.update(batch)
                     writer.write(_as_stored(batch, writer.schema))
@@ -161,7 +164,8 @@ def digest_made_again(
         platform.engine,
     ) as rows:
         told = _digested(rows, of_entities)
-        for chunk in with_features(platform.lake, features, told, entities, platform.engine):
+        chunks = with_features(platform.lake, features, told, entities, platform.engine)
+        for chunk in _finished(chunks, wanted, entities.names):
             for batch in chunk.cast(schema).to_batches(max_chunksize=BLOCK_ROWS):
                 digest.update(batch)
     return of_entities.hexdigest(), digest.hexdigest()
@@ -203,6 +207,30 @@ def require_rows(computed: Computed, wanted: TrainingSet) -> None:
             location=wanted.location,
             field="entities",
         )
+
+
+def _finished(
+    chunks: Iterable[pa.Table], wanted: TrainingSet, entities: Sequence[str]
+) -> Iterator[pa.Table]:
+    """Rows with their features computed, and with the columns of the training set alone."""
+    names = [*entities, *(column.name for column in wanted.outputs.values())]
+    for chunk in chunks:
+        found = chunk
+        for one in wanted.computed:
+            found = with_computed(found, one)
+        yield found.select([*entities, *wanted.outputs]).rename_columns(names)
+
+
+def _allowed(
+    platform: Platform, wanted: TrainingSet, chunks: Iterable[pa.Table]
+) -> Iterator[pa.Table]:
+    """The chunks, as long as they are no more than one load of the tenant's may have."""
+    quota = Quota.of(platform.runner, wanted.config.tenant or "")
+    rows = size = 0
+    for chunk in chunks:
+        rows, size = rows + chunk.num_rows, size + chunk.nbytes
+        quota.require(rows, size)
+        yield chunk
 
 
 def _all(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from quality_platform.config.broken import Fault
-from quality_platform.config.feature_service_models import FeatureChoiceConfig
+from quality_platform.config.feature_service_models import FeatureChoiceConfig, OnDemandViewConfig
 from quality_platform.config.loading import RunnerFile
 from quality_platform.config.models import RunnerConfig
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.config.training_set_models import TrainingSetConfig
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import Location, Problem, RunnerFileError
 from quality_platform.feature_store.definitions import FeatureViewDefinition
-from quality_platform.feature_store.training_digest import columns_of, type_name
+from quality_platform.feature_store.training_on_demand import ComputedFeatures
 from quality_platform.flows.broken_tables import error_of
 from quality_platform.flows.contracted_tables import ContractedTable, FeatureTable
+from quality_platform.flows.tenant_rules import entity_file_problem
 
 if TYPE_CHECKING:
     from quality_platform.feature_store.training_entities import EntityColumns
@@ -41,22 +43,43 @@ class ViewFeatures:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A declared training set, with the views that it reads."""
+    """A declared training set, with the views that it reads.
+
+    `computed` are features of on-demand views; `hidden` are those that are read for these alone, by
+    `view:feature`.
+    """
 
     name: str
     config: TrainingSetConfig
     chosen: tuple[ViewFeatures, ...]
     location: Location
+    computed: tuple[ComputedFeatures, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
     @property
     def identifier(self) -> str:
         """Its table in the lake."""
-        return f"{self.config.namespace}.{self.name}"
+        return identifier_of(self.name, self.config)
 
     @property
     def features(self) -> list[str]:
         """The features, `view:feature`."""
-        return [f"{one.view.name}:{name}" for one in self.chosen for name in one.features]
+        return list(self.outputs)
+
+    @cached_property
+    def outputs(self) -> dict[str, pa.Field[Any]]:
+        """The columns of the features, by `view:feature`."""
+        read = [
+            pa.field(f"{one.view.name}:{name}", one.view.features.field(name).type)
+            for one in self.chosen
+            for name in one.features
+        ]
+        computed = [column for one in self.computed for column in one.columns]
+        found = {}
+        for column in (*(c for c in read if c.name not in self.hidden), *computed):
+            view, _, name = column.name.partition(":")
+            found[column.name] = pa.field(self.prefix(view) + name, column.type)
+        return found
 
     @cached_property
     def join_keys(self) -> dict[str, pa.DataType]:
@@ -80,7 +103,8 @@ class TrainingSet:
     @property
     def definitions(self) -> dict[str, Any]:
         """What decides the values of the features, of each view: plain data, for a manifest."""
-        return {one.view.name: _definition(one) for one in self.chosen}
+        read = {one.view.name: _definition(one) for one in self.chosen}
+        return {**read, **{one.view.name: one.definition for one in self.computed}}
 
     @property
     def registry_version(self) -> str:
@@ -90,6 +114,11 @@ class TrainingSet:
     def prefix(self, view: str) -> str:
         """What the columns of a view's features begin with."""
         return f"{view}__" if self.config.full_feature_names else ""
+
+
+def identifier_of(name: str, config: TrainingSetConfig) -> str:
+    """The table of a training set in the lake; a tenant's is in a namespace of the tenant's."""
+    return f"{namespace_of_tenant(config.tenant or '', config.namespace)}.{name}"
 
 
 def digest_of_text(value: object) -> str:
@@ -117,8 +146,8 @@ def training_set(platform: Platform, name: str) -> TrainingSet:
             allowed=", ".join(known),
             action=did_you_mean(name, known) or "declare it under `training_sets`",
         )
-    chosen = _chosen(_choices(platform.runner.config, config), platform.feature_tables)
-    return TrainingSet(name, config, chosen, platform.runner.location(SECTION, name))
+    location = platform.runner.location(SECTION, name)
+    return _put_together(platform.runner.config, name, platform.feature_tables, location)
 
 
 def training_set_faults(file: RunnerFile, tables: Mapping[str, ContractedTable]) -> Iterator[Fault]:
@@ -127,12 +156,14 @@ def training_set_faults(file: RunnerFile, tables: Mapping[str, ContractedTable])
     What needs a view or table that is broken is told by the references of runner.yaml.
     """
     for name, config in file.config.training_sets.items():
-        choices = _choices(file.config, config)
+        read, asked = _read_and_computed(file.config, config)
+        inputs = [choice for view in asked for choice in _view(file.config, view).inputs]
         used = [config.entities.table] if config.entities and config.entities.table else []
-        if any(other not in tables for other in (*used, *(c.view for c in choices))):
-            yield from _on_demand(file, name, choices)
+        if any(other not in tables for other in (*used, *(c.view for c in (*read, *inputs)))):
             continue
-        for path, message, received, allowed in _problems(name, config, choices, tables):
+        if problem := entity_file_problem(file, name):
+            yield Fault((SECTION, name), problem)
+        for path, message, received, allowed in _problems(file.config, name, tables):
             place = (SECTION, name, *path)
             problem = Problem(
                 message,
@@ -145,44 +176,49 @@ def training_set_faults(file: RunnerFile, tables: Mapping[str, ContractedTable])
             yield Fault(place, problem)
 
 
-def _on_demand(
-    file: RunnerFile, name: str, choices: Sequence[FeatureChoiceConfig]
-) -> Iterator[Fault]:
-    for choice in choices:
-        if choice.view in file.config.on_demand_feature_views:
-            place = (SECTION, name, "feature_service")
-            problem = Problem(
-                f"{choice.view!r} is computed when it is asked for, and pins nothing",
-                file.location(*place),
-                ".".join(place),
-                action="leave it out, and compute it from the training set where the model does",
-            )
-            yield Fault(place, problem)
-
-
 _Found = tuple[tuple[str | int, ...], str, str, list[str]]
 
 
 def _problems(
-    name: str,
-    config: TrainingSetConfig,
-    choices: Sequence[FeatureChoiceConfig],
-    tables: Mapping[str, ContractedTable],
+    runner: RunnerConfig, name: str, tables: Mapping[str, ContractedTable]
 ) -> Iterator[_Found]:
     """Where, what is wrong, what was received, and what is allowed."""
+    config = runner.training_sets[name]
     views = {n: table for n, table in tables.items() if isinstance(table, FeatureTable)}
     where = "feature_service" if config.feature_service else "features"
-    for n, choice in enumerate(choices):
-        known = list(_definition_of(views[choice.view]).features.names)
+    for n, choice in enumerate(_choices(runner, config)):
+        known = _known(runner, views, choice.view)
         for feature in choice.features:
             if feature not in known:
-                place = (where,) if config.feature_service else (where, n)
-                message = f"the feature view {choice.view!r} has no such feature"
-                yield place, message, feature, known
+                # A service of which this is so is broken, and what needs it is told that.
+                if not config.feature_service:
+                    message = f"the feature view {choice.view!r} has no such feature"
+                    yield (where, n), message, feature, known
                 return
-    found = TrainingSet(name, config, _chosen(choices, views), Location(""))
+    if not _has_inputs(runner, config, views):
+        # An on-demand view is broken, and what needs it is told that.
+        return
+    found = _put_together(runner, name, views, Location(""))
     yield from _problems_of_names(found, where)
+    yield from _problems_of_request(found, where)
     yield from _problems_of_rows(found, tables)
+
+
+def _has_inputs(
+    runner: RunnerConfig, config: TrainingSetConfig, views: Mapping[str, FeatureTable]
+) -> bool:
+    _, asked = _read_and_computed(runner, config)
+    inputs = (choice for view in asked for choice in _view(runner, view).inputs)
+    return all(
+        f in _known(runner, views, choice.view) for choice in inputs for f in choice.features
+    )
+
+
+def _known(runner: RunnerConfig, views: Mapping[str, FeatureTable], view: str) -> list[str]:
+    """The features of a view of either kind."""
+    if view in runner.on_demand_feature_views:
+        return list(_view(runner, view).features)
+    return list(_definition_of(views[view]).features.names)
 
 
 def _problems_of_names(found: TrainingSet, where: str) -> Iterator[_Found]:
@@ -195,11 +231,19 @@ def _problems_of_names(found: TrainingSet, where: str) -> Iterator[_Found]:
     from quality_platform.feature_store.training_entities import EVENT_TIMESTAMP
 
     columns = [*found.join_keys, EVENT_TIMESTAMP, *found.columns.labels]
-    for one in found.chosen:
-        columns += [found.prefix(one.view.name) + feature for feature in one.features]
+    columns += [column.name for column in found.outputs.values()]
     if twice := sorted({name for name in columns if columns.count(name) > 1}):
         message = f"the training set would have two columns {twice[0]!r}"
         yield (where,), f"{message}; set full_feature_names, or leave one out", twice[0], []
+
+
+def _problems_of_request(found: TrainingSet, where: str) -> Iterator[_Found]:
+    """Values of requests that no column of the entity rows stands for."""
+    for one in found.computed:
+        for name in one.view.request:
+            if name not in found.columns.labels:
+                message = f"{one.view.name} is computed from {name!r}, which is none of the labels"
+                yield (where,), message, name, list(found.columns.labels)
 
 
 def _problems_of_rows(
@@ -231,6 +275,56 @@ def _choices(config: RunnerConfig, wanted: TrainingSetConfig) -> Sequence[Featur
     return config.feature_services[wanted.feature_service].features
 
 
+def _read_and_computed(
+    runner: RunnerConfig, wanted: TrainingSetConfig
+) -> tuple[list[FeatureChoiceConfig], dict[str, dict[str, None]]]:
+    """What is chosen of feature views, and the features of on-demand views, by these."""
+    read: list[FeatureChoiceConfig] = []
+    computed: dict[str, dict[str, None]] = {}
+    for choice in _choices(runner, wanted):
+        if choice.view in runner.on_demand_feature_views:
+            names = choice.features or tuple(_view(runner, choice.view).features)
+            computed.setdefault(choice.view, {}).update(dict.fromkeys(names))
+        else:
+            read.append(choice)
+    return read, computed
+
+
+def _view(runner: RunnerConfig, name: str) -> OnDemandViewConfig:
+    return runner.on_demand_feature_views[name]
+
+
+def _put_together(
+    runner: RunnerConfig, name: str, views: Mapping[str, FeatureTable], location: Location
+) -> TrainingSet:
+    from quality_platform.flows.feature_store_objects import on_demand_definition
+
+    config = runner.training_sets[name]
+    read, asked = _read_and_computed(runner, config)
+    inputs = {view: _inputs(_view(runner, view), views) for view in asked}
+    computed = tuple(
+        ComputedFeatures(
+            on_demand_definition(view, _view(runner, view)), tuple(names), inputs[view]
+        )
+        for view, names in asked.items()
+    )
+    more = [choice for view in asked for choice in _view(runner, view).inputs]
+    chosen = _chosen([*read, *more], views)
+    shown = {f"{one.view.name}:{f}" for one in _chosen(read, views) for f in one.features}
+    all_read = {f"{one.view.name}:{f}" for one in chosen for f in one.features}
+    return TrainingSet(name, config, chosen, location, computed, frozenset(all_read - shown))
+
+
+def _inputs(view: OnDemandViewConfig, views: Mapping[str, FeatureTable]) -> dict[str, str]:
+    """The column for each name that a function knows a value by: as Feast, by two of a feature."""
+    found = {name: name for name in view.request}
+    for one in _chosen(view.inputs, views):
+        for feature in one.features:
+            column = f"{one.view.name}:{feature}"
+            found |= {feature: column, f"{one.view.name}__{feature}": column}
+    return found
+
+
 def _chosen(
     choices: Sequence[FeatureChoiceConfig], views: Mapping[str, FeatureTable]
 ) -> tuple[ViewFeatures, ...]:
@@ -252,6 +346,9 @@ def _definition_of(view: FeatureTable) -> FeatureViewDefinition:
 
 
 def _definition(one: ViewFeatures) -> dict[str, Any]:
+    # It brings Arrow's functions along, which a code location that is only looked at does not need.
+    from quality_platform.feature_store.training_digest import columns_of, type_name
+
     view = one.view
     return {
         "table": view.table,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from quality_platform.feature_store.training_entities import EntityFile, EntityS
 from quality_platform.flows.outcomes import MaterializationOutcome, Progress, silent
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.recording import recorded, starting_over
+from quality_platform.flows.tenant_rules import entity_file_problem, readable
 from quality_platform.flows.training_checks import require_same, require_unchanged
 from quality_platform.flows.training_compute import (
     Computed,
@@ -155,12 +156,8 @@ class _Making:
     @property
     def _names(self) -> list[str]:
         """The names of all columns."""
-        features = [
-            self.wanted.prefix(one.view.name) + name
-            for one in self.wanted.chosen
-            for name in one.features
-        ]
-        return [*self.wanted.columns.sources, *features]
+        features = self.wanted.outputs.values()
+        return [*self.wanted.columns.sources, *(column.name for column in features)]
 
     def _existing(self, tag: str) -> TrainingSetOutcome | None:
         table = self.platform.lake.find_table(self.wanted.identifier)
@@ -250,6 +247,7 @@ class _Making:
         if key in recorded_versions(self.platform.lake, self.platform.engine):
             return
         event = TrainingSetEvent.of("made", manifest, self.wanted.identifier, snapshot_id)
+        event = replace(event, tenant=self.wanted.config.tenant or "")
         record_training_set(self.platform.lake, event)
 
 
@@ -267,7 +265,9 @@ def entity_source(platform: Platform, wanted: TrainingSet, asked: str = "") -> E
     if asked.lower().endswith(_FILES):
         return EntityFile(Path(asked))
     if asked:
-        return EntityTable(platform.contracted(asked).identifier, "main")
+        table = platform.contracted(asked)
+        _require_readable(platform, wanted, asked)
+        return EntityTable(table.identifier, "main")
     if entities is None:
         raise TrainingSetError(
             "it is not said which rows the training set has",
@@ -277,8 +277,27 @@ def entity_source(platform: Platform, wanted: TrainingSet, asked: str = "") -> E
         )
     if entities.table is not None:
         return EntityTable(platform.contracted(entities.table).identifier, "main")
+    # Once more: what the path leads to may be another file by now.
+    if problem := entity_file_problem(platform.runner, wanted.name):
+        raise TrainingSetError.of([problem])
     assert entities.file is not None
     return EntityFile(platform.runner.resolver(SECTION, wanted.name)(entities.file))
+
+
+def _require_readable(platform: Platform, wanted: TrainingSet, table: str) -> None:
+    """Looks at whose rows would come into the table of a training set.
+
+    Raises:
+        TrainingSetError: the training set is a tenant's, who may not read the table.
+    """
+    if table not in readable(platform.runner, wanted.config.tenant):
+        raise TrainingSetError(
+            f"{table} is not the tenant's, and not shared",
+            location=wanted.location,
+            field="--entities",
+            received=table,
+            allowed=f"tables of the tenant {wanted.config.tenant}, and those that are shared",
+        )
 
 
 def _file_digest(path: Path) -> str:

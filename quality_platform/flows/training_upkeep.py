@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from quality_platform.config.broken import BrokenPart
+from quality_platform.config.tenant_models import is_of_tenant, namespace_of_tenant
 from quality_platform.config.training_set_models import TRAINING_SETS
 from quality_platform.documents.suggestions import did_you_mean
-from quality_platform.errors import TableNotFoundError, TrainingSetError
+from quality_platform.errors import StorageError, TableNotFoundError, TrainingSetError
+from quality_platform.flows.broken_tables import error_of
 from quality_platform.flows.decisions import Decision
+from quality_platform.flows.own_warehouses import looked_at
 from quality_platform.flows.platform import Platform
-from quality_platform.flows.training_definitions import SECTION
+from quality_platform.flows.training_definitions import SECTION, identifier_of
 from quality_platform.flows.training_manifest import PROPERTY, Manifest, manifests_of
 from quality_platform.flows.training_pins import Pin, holder, orphans, unpin
 from quality_platform.history.training_sets import Event, TrainingSetEvent, record_training_set
@@ -45,14 +51,24 @@ class Released:
     pins: tuple[str, ...] = ()
 
 
-def training_set_tables(platform: Platform) -> dict[str, Table]:
-    """The tables of all training sets by identifier, also of those that are declared no longer."""
-    declared = platform.runner.config.training_sets
-    namespaces = dict.fromkeys([TRAINING_SETS, *(config.namespace for config in declared.values())])
+def training_set_tables(platform: Platform, *, only_readable: bool = False) -> dict[str, Table]:
+    """The tables of all training sets by identifier, also of those that are declared no longer.
+
+    `only_readable` leaves out those of tenants whose warehouses cannot be read.
+    """
+    config = platform.runner.config
+    of_tenants = (namespace_of_tenant(tenant, TRAINING_SETS) for tenant in config.tenants)
+    declared = (identifier_of(name, found) for name, found in config.training_sets.items())
+    namespaces = (identifier.rpartition(".")[0] for identifier in declared)
     found = {}
-    for namespace in namespaces:
+    for namespace in dict.fromkeys([TRAINING_SETS, *of_tenants, *namespaces]):
         for identifier in platform.lake.identifiers_in(namespace):
-            table = platform.lake.find_table(identifier)
+            look = partial(platform.lake.find_table, identifier)
+            table = looked_at(platform.runner, identifier, look)
+            if isinstance(table, StorageError):
+                if not only_readable:
+                    raise table
+                continue
             if table is not None and PROPERTY in table.properties:
                 found[identifier] = table
     return found
@@ -63,17 +79,14 @@ def versions(platform: Platform, name: str = "") -> list[VersionState]:
 
     Raises:
         TrainingSetError: there is no training set of this name.
+        ConfigurationError: there is one, but it is broken, and has no versions.
     """
     tables = training_set_tables(platform)
     if name:
+        known = _names(platform, tables.values())
         tables = {n: table for n, table in tables.items() if table.properties[PROPERTY] == name}
-        known = _names(platform)
-        if name not in known:
-            raise TrainingSetError(
-                f"there is no training set {name!r}",
-                allowed=known,
-                action=did_you_mean(name, known),
-            )
+        if not tables:
+            _require_declared(platform, name, known)
     return [
         VersionState(
             identifier,
@@ -162,18 +175,32 @@ def remove_orphaned_pins(
     return Released(pins=tuple(dead) if dry_run else remove_tags(platform.lake, identifier, dead))
 
 
-def _names(platform: Platform) -> list[str]:
-    tables = training_set_tables(platform).values()
-    declared = platform.runner.config.training_sets
+def _names(platform: Platform, tables: Iterable[Table]) -> list[str]:
+    """The training sets that there are: declared, broken, or with versions."""
+    declared = [*platform.runner.config.training_sets, *_broken(platform)]
     return list(dict.fromkeys([*declared, *(table.properties[PROPERTY] for table in tables)]))
+
+
+def _require_declared(platform: Platform, name: str, known: Sequence[str]) -> None:
+    """Looks at a training set that has no table."""
+    if name in (broken := _broken(platform)):
+        raise error_of(broken[name])
+    if name not in known:
+        raise TrainingSetError(
+            f"there is no training set {name!r}", allowed=known, action=did_you_mean(name, known)
+        )
+
+
+def _broken(platform: Platform) -> Mapping[str, BrokenPart]:
+    return {part.name: part for part in platform.broken if part.section == SECTION}
 
 
 def _expires_at(platform: Platform, identifier: str, manifest: Manifest) -> datetime | None:
     """By what is declared today; by what was, for a set that is not; never for a broken one."""
-    if any((p.section, p.name) == (SECTION, manifest.name) for p in platform.broken):
+    if manifest.name in _broken(platform):
         return None
     config = platform.runner.config.training_sets.get(manifest.name)
-    is_declared = config is not None and f"{config.namespace}.{manifest.name}" == identifier
+    is_declared = config is not None and identifier_of(manifest.name, config) == identifier
     return manifest.expires_at(config.keep if config and is_declared else manifest.keep)
 
 
@@ -193,6 +220,9 @@ def _remove(platform: Platform, state: VersionState, event: Event, decision: Dec
     told = TrainingSetEvent.of(
         event, manifest, state.identifier, state.snapshot_id, decision.by, decision.reason
     )
+    tenants = platform.runner.config.tenants
+    namespace = state.identifier.partition(".")[0]
+    told = replace(told, tenant=next((t for t in tenants if is_of_tenant(t, namespace)), ""))
     record_training_set(lake, told)
     snapshot = forget_tag(lake, state.identifier, manifest.tag, [manifest.property_name])
     unpin(lake, manifest.refs)

@@ -103,6 +103,11 @@ class Lake:
             except NoSuchTableError:
                 return None
 
+    def namespaces(self) -> list[str]:
+        """The names of all namespaces."""
+        with translated(self):
+            return [".".join(name) for name in self.catalog.list_namespaces()]
+
     def identifiers_in(self, namespace: str) -> list[str]:
         """The names of all tables of a namespace, `namespace.name`; none where it is not there."""
         with translated(self):
@@ -147,11 +152,14 @@ class Lake:
 
         Where another process was faster, the table is the one that it made.
         """
-        namespace = identifier.rpartition(".")[0]
+        namespace, _, name = identifier.rpartition(".")
+        folder = self.folders(namespace)
+        if folder and location is None:
+            # The namespace may be older than its folder: then it is somewhere else.
+            location = f"{folder}/{name}"
         with translated(self):
             # The second error is the database's, when another process was faster just now.
             with suppress(NamespaceAlreadyExistsError, IntegrityError):
-                folder = self.folders(namespace)
                 self.catalog.create_namespace(namespace, {"location": folder} if folder else {})
             try:
                 made = self.catalog.create_table(

@@ -277,7 +277,8 @@ def _location(lake: Lake, definition: TableDefinition) -> str | None:
     version = Version.of(definition.version)
     if not aside or version is None:
         return None
-    folder = lake.table(f"{namespace}.{aside[0]}").location().rpartition("/")[0]
+    beside = lake.table(f"{namespace}.{aside[0]}").location().rpartition("/")[0]
+    folder = lake.folders(namespace) or beside
     # No table has such a name, so that no table has such a folder.
     return f"{folder}/{name}-v{version.major}"
 

@@ -60,9 +60,8 @@ def duckdb_session(settings: EngineSettings) -> Iterator[DuckDBPyConnection]:
             },
         )
         try:
-            with engine_errors():
-                if settings.files is not None:
-                    settings.files.show(connection)
+            files = settings.files
+            with engine_errors(), files.shown_to(connection) if files else nullcontext():
                 connection.execute("SET TimeZone = 'UTC'")
                 # The present of all statements: a load judges batch after batch.
                 connection.execute(f"SET VARIABLE {INSTANT} = now()")

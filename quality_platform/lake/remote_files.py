@@ -6,7 +6,8 @@ leave out it asks none. Bytes come by the table's own `FileIO`, with its credent
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class RemoteFiles:
 
     _by_location: dict[str, FileSystem] = field(default_factory=dict, repr=False)
     _failures: list[StorageError] = field(default_factory=list, repr=False)
+    _sessions: list[DuckDBPyConnection] = field(default_factory=list, repr=False, compare=False)
+    _changing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @classmethod
     def of(cls, table: Table) -> RemoteFiles:
@@ -62,13 +65,33 @@ class RemoteFiles:
                 received=f"{scheme}:// by {type(table.io).__name__}",
                 allowed=", ".join(SCHEMES),
             )
-        self._by_location[location.rstrip("/") + "/"] = table.io.fs_by_scheme(scheme, host)
+        filesystem = table.io.fs_by_scheme(scheme, host)
+        with self._changing:
+            sessions = () if self._by_location else tuple(self._sessions)
+            self._by_location[location.rstrip("/") + "/"] = filesystem
+            self._let_read(sessions)
 
-    def show(self, connection: DuckDBPyConnection) -> None:
+    @contextmanager
+    def shown_to(self, connection: DuckDBPyConnection) -> Iterator[None]:
         """Lets a session read the files of the lake, also those of tables that come later."""
+        with self._changing:
+            self._sessions.append(connection)
+            if self._by_location:
+                self._let_read([connection])
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._sessions.remove(connection)
+
+    def _let_read(self, sessions: Sequence[DuckDBPyConnection]) -> None:
+        if not sessions:
+            return
+        # It brings fsspec along, which a lake on this machine's disks does not need.
         from quality_platform.lake.duckdb_files import LakeFiles
 
-        connection.register_filesystem(LakeFiles(self))
+        for connection in sessions:
+            connection.register_filesystem(LakeFiles(self))
 
     @contextmanager
     def watched(self) -> Iterator[None]:

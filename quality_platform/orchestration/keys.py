@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from quality_platform.config.broken import BrokenPart
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.flows.broken_tables import namespace_of
 from quality_platform.flows.contracted_tables import ContractedTable
 from quality_platform.flows.platform import Platform
@@ -55,7 +56,8 @@ def online_key(name: str) -> dg.AssetKey:
 
 def training_set_key(platform: Platform, name: str) -> dg.AssetKey:
     """The asset of a training set."""
-    return dg.AssetKey([platform.runner.config.training_sets[name].namespace, name])
+    config = platform.runner.config.training_sets[name]
+    return dg.AssetKey([namespace_of_tenant(config.tenant or "", config.namespace), name])
 
 
 def training_set_op(name: str) -> str:

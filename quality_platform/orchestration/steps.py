@@ -14,8 +14,9 @@ from quality_platform.config.models import RetryConfig
 from quality_platform.errors import QualityPlatformError
 from quality_platform.flows.outcomes import MaterializationOutcome, TableOutcome
 from quality_platform.flows.retries import announcement, delay_of, may_pass
-from quality_platform.orchestration.keys import QUARANTINE
-from quality_platform.orchestration.tenants import require_tenant, tenant_named
+from quality_platform.flows.tenant_names import tenant_named
+from quality_platform.orchestration.keys import HISTORY_UPKEEP, QUARANTINE
+from quality_platform.orchestration.tenants import require_tenant
 from quality_platform.telemetry.observing import Observation, Subject
 
 if TYPE_CHECKING:
@@ -99,10 +100,12 @@ class Step:
                 self._fail(error)
 
     def _require_tenant(self) -> None:
+        # A step is called by what it does and the table: `maintenance.orders`.
+        table = self.name.rpartition(".")[2]
         if self.platform is not None:
-            # A step is called by what it does and the table: `maintenance.orders`.
-            table = self.name.rpartition(".")[2]
-            require_tenant(self.context, tenant_named(self.platform, table), table)
+            # The history is nobody's; to look for such a table would read the whole platform.
+            tenant = "" if table == HISTORY_UPKEEP else tenant_named(self.platform, table)
+            require_tenant(self.context, tenant, table)
 
     def _fail(self, error: QualityPlatformError) -> NoReturn:
         retry = self.context.retry_number

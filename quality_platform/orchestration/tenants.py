@@ -5,18 +5,9 @@ from collections.abc import Iterable
 import dagster as dg
 
 from quality_platform.errors import ConfigurationError
-from quality_platform.flows.broken_tables import tenant_of
 from quality_platform.flows.platform import Platform
+from quality_platform.flows.tenant_names import tenant_named
 from quality_platform.orchestration.run_queue import TENANT
-
-
-def tenant_named(platform: Platform, table: str) -> str:
-    """The tenant of a table or feature view by its name; "" where it has none."""
-    found = platform.tables.get(table) or platform.feature_tables.get(table)
-    if found is not None:
-        return found.tenant
-    broken = platform.broken_tables.get(table)
-    return tenant_of(broken) if broken is not None else ""
 
 
 def tenant_tags(platform: Platform, tables: Iterable[str]) -> dict[str, str]:

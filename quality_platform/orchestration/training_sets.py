@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from quality_platform.config.tenant_models import namespace_of_tenant
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.training_definitions import TrainingSet, training_set
 from quality_platform.orchestration.asset_specs import owners_of
@@ -17,6 +18,7 @@ from quality_platform.orchestration.keys import (
     training_sets_of,
 )
 from quality_platform.orchestration.markdown import markdown_table
+from quality_platform.orchestration.run_queue import TENANT
 from quality_platform.orchestration.steps import Step, Watcher
 
 if TYPE_CHECKING:
@@ -90,7 +92,8 @@ def _spec(platform: Platform, wanted: TrainingSet, key: dg.AssetKey) -> dg.Asset
         key,
         deps=[table_key(platform.contracted(name)) for name in dict.fromkeys(read)],
         description=f"{config.description}\n\n{text}".strip(),
-        group_name=TRAINING_SETS,
+        group_name=namespace_of_tenant(config.tenant or "", TRAINING_SETS),
+        tags={TENANT: config.tenant} if config.tenant else {},
         kinds={"iceberg"},
         owners=owners_of([config.owner]),
         metadata={

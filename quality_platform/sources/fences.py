@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from glob import has_magic
-from pathlib import Path
 from typing import Protocol
 
 from quality_platform.errors import Location, SourceAccessError
@@ -36,9 +36,11 @@ class Fence:
         """Whether a path is within; links are followed, and a URL is taken by its letter."""
         if not self.tenant:
             return True
-        if any(_is_in(path, folder) for folder in self.outside):
+        # Once: there can be as many folders as tenants.
+        real = path if _URL in path else os.path.realpath(path)
+        if any(_is_in(real, folder) for folder in self.outside):
             return False
-        return self.inside is None or any(_is_in(path, folder) for folder in self.inside)
+        return self.inside is None or any(_is_in(real, folder) for folder in self.inside)
 
     def allows_pattern(self, pattern: str) -> bool:
         """Whether all that an absolute path or glob can match is within, but for links.
@@ -83,10 +85,12 @@ def _fixed(pattern: str) -> str:
 
 
 def _is_in(path: str, folder: str) -> bool:
+    """Whether a URL, or a path whose links were followed, is in a folder."""
     if (_URL in path) != (_URL in folder):
         return False
     if _URL in folder:
         # What a store does with `..` is not known: such a name is nowhere.
         has_dots = any(part in (".", "..") for part in path.split("/"))
         return not has_dots and path.startswith(folder.rstrip("/") + "/")
-    return Path(path).resolve().is_relative_to(Path(folder).resolve())
+    real = os.path.realpath(folder).rstrip("/")
+    return path == real or path.startswith(f"{real}/")

@@ -24,15 +24,12 @@ from quality_platform.history.totals import (
 from quality_platform.telemetry import families as f
 from quality_platform.telemetry.families import FAMILIES, Family
 from quality_platform.telemetry.identity import platform_version
-from quality_platform.telemetry.table_sizes import Place, TableSize, TableSizes
+from quality_platform.telemetry.table_sizes import LOGGER, Place, TableSize, TableSizes
 
 if TYPE_CHECKING:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     Metric = CounterMetricFamily | GaugeMetricFamily
-
-LOGGER = "quality_platform.metrics"
-"""The logger that is told why the lake could not be read."""
 
 Sample = tuple[Family, tuple[str, ...], float]
 """A metric, the values of its labels, and its value."""
@@ -118,7 +115,8 @@ class PlatformCollector:
             yield from _counter_samples(table, self._history.runs.get(name, {}))
             yield from _latest_samples(table, self._history.runs.get(name, {}), now)
             yield from _check_samples(table, self._history.checks.get(name, CheckTotals()), now)
-            yield from _size_samples(table, self._sizes.sizes[name])
+            if name in self._sizes.sizes:
+                yield from _size_samples(table, self._sizes.sizes[name])
 
 
 def _watched(platform: Platform) -> dict[str, _Watched]:

@@ -218,6 +218,7 @@ def outcome_facts(outcome: TableOutcome | MaterializationOutcome) -> dict[str, F
             "state": outcome.state,
             "rows_materialized": outcome.rows,
             "snapshot_id": str(outcome.snapshot_id),
+            **(_verdicts(outcome.results) if outcome.results else {}),
         }
     return {
         "state": outcome.state,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from quality_platform.flows.own_warehouses import looked_at
 from quality_platform.flows.platform import Platform
 from quality_platform.flows.publishing import audit_branches
 from quality_platform.lake import commits
@@ -18,6 +21,9 @@ from quality_platform.lake.reading import (
     snapshot_of,
     summary_of,
 )
+
+LOGGER = "quality_platform.metrics"
+"""The logger that is told what could not be read."""
 
 SHARE = 20
 """Each look goes at least to one of so many tables: upkeep changes them too, and tells nobody."""
@@ -69,8 +75,18 @@ class TableSizes:
         wanted = [name for name in self._places if name in changed or name not in self.sizes]
         wanted += self._waiting[:turn]
         for name in dict.fromkeys(wanted):
-            self.sizes[name] = self._size(self._places[name], self.sizes.get(name, TableSize()))
+            self._look_at(name, self._places[name])
         self._waiting = self._waiting[turn:] + self._waiting[:turn]
+
+    def _look_at(self, name: str, place: Place) -> None:
+        """Of a table whose tenant's warehouse cannot be read, no size is known."""
+        before = self.sizes.pop(name, TableSize())
+        look = partial(self._size, place, before)
+        found = looked_at(self._platform.runner, place.identifier, look)
+        if isinstance(found, TableSize):
+            self.sizes[name] = found
+        else:
+            logging.getLogger(LOGGER).error("%s", found)
 
     def _size(self, place: Place, before: TableSize) -> TableSize:
         main = self._platform.lake.find_table(place.identifier)

@@ -234,3 +234,11 @@ def test_an_on_demand_view_that_cannot_be_says_why(
     applied = apply_definitions(settings, StoreDefinitions((DELAYS,), (), (broken,)))
     with pytest.raises(MaterializationError, match=message):
         raise applied.errors["late"]
+
+
+def test_what_needs_a_view_that_cannot_be_registered_is_told_that(settings: StoreSettings) -> None:
+    failing = replace(LATE, python="support.feature_functions:fails")
+    applied = apply_definitions(settings, StoreDefinitions((DELAYS,), (SERVICE,), (failing,)))
+    assert "LookupError" in str(applied.errors["late"])
+    told = "needs the feature view 'late', which cannot be registered"
+    assert applied.errors["ranking"].problems[0].message == told

@@ -106,6 +106,15 @@ def test_what_is_declared_anew_is_registered_by_a_run_with_nothing_new(project: 
     assert is_registered(platform)
 
 
+def test_registering_tells_what_is_broken(project: Project) -> None:
+    declaring(project, {"offers": {"features": ["totals:nothing"]}})
+    ended = call("register-features", "-r", project.write_runner())
+    assert ended.code == 1
+    assert "registered: customer, totals" in ended.out
+    assert "not registered as it is declared: offers: QP101" in ended.out
+    assert "has no feature 'nothing'" in ended.out
+
+
 def test_a_function_that_fails_stops_no_materialization_and_is_told(project: Project) -> None:
     failing = {**ABOVE, "python": "support.feature_functions:fails"}
     platform = declaring(project, {}, {"above": failing}).open()

@@ -123,6 +123,12 @@ def test_a_training_set_of_flights_survives_loads_compaction_and_expiry(
     assert done["features.carrier_delays_daily"].expire is not None
     assert done["features.carrier_delays_daily"].expire.snapshots
 
+    for identifier, pinned in version.refs.items():
+        table = platform.lake.table(identifier)
+        then, now = table.snapshot_by_id(pinned.snapshot_id), table.current_snapshot()
+        assert then is not None, identifier
+        assert then != now, identifier
+
     again = make_training_set(platform, TrainingSetRequest("delays", "v1", verify=True), "run-2")
     assert (again.state, again.verified) == ("existing", True)
     assert again.manifest.digest == version.digest

@@ -75,6 +75,7 @@ def test_every_run_and_every_result_is_in_the_history(project: Project) -> None:
             for table in ("shop.orders", "quarantine.orders")
             for file in platform.lake.table(table).inspect.files().to_pylist()
         ),
+        "tenant": "",
     }
     # Two numbers of 8 bytes, and texts; one row was held back of the three.
     assert 3 * 8 <= outcome.bytes_read < 100

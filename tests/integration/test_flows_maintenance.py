@@ -366,7 +366,9 @@ def test_the_status_tells_that_a_table_was_rolled_back(project: Project) -> None
     platform = orders(project, files=2)
     first = table_states(platform, "orders")[-1]
     roll_back(platform, plan_rollback(platform, "orders", str(first.snapshot_id)), "back")
-    assert "rolled back from snapshot" in " ".join(call("status", "-r", project.runner).out.split())
+    assert "rolled back shop.orders: from snapshot" in " ".join(
+        call("status", "-r", project.runner).out.split()
+    )
 
 
 def test_the_snapshot_that_a_feature_view_was_computed_from_is_kept(project: Project) -> None:

@@ -239,6 +239,25 @@ def test_geometry_comes_as_bytes_of_a_query(project: Project, database: MariaDb)
     assert found["c0"].hex() == "0101000000000000000000f03f0000000000000040"
 
 
+def test_moments_that_a_view_works_out_are_those_of_its_table(
+    project: Project, database: MariaDb
+) -> None:
+    values = ["NULL", "'0000-00-00'", "'1970-01-01 00:00:01'", "'2038-01-19 03:14:07.999999'"]
+    fill(database, ["timestamp(6)", "timestamp"], [[value, "NULL"] for value in values])
+    expression = "IF(n > 9, c1, GREATEST(COALESCE(c0, c1), COALESCE(c1, c0)))"
+    database.run(f"CREATE OR REPLACE VIEW later AS SELECT n, {expression} AS c0 FROM things")
+    platform = platform_of(project, database, {"n": INT, "c0": ZONED}, {"table": "later"})
+
+    outcome = load_table(platform, "things", "r1")
+
+    assert (outcome.rows_published, outcome.rows_quarantined) == (3, 1)
+    assert {row["n"]: row["c0"] for row in rows_of_table(platform, "shop.things")} == {
+        0: None,
+        2: datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+        3: datetime(2038, 1, 19, 3, 14, 7, 999999, tzinfo=UTC),
+    }
+
+
 def test_a_local_time_becomes_a_moment_by_the_contracts_zone(
     project: Project, database: MariaDb
 ) -> None:

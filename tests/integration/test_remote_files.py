@@ -152,6 +152,17 @@ def test_a_file_of_no_table_of_the_lake_is_refused(table: Table) -> None:
         connection.sql("SELECT * FROM read_parquet(['s3://elsewhere/x.parquet'])").fetchall()
 
 
+def test_a_session_reads_the_files_of_a_table_that_is_found_later(lake: Lake) -> None:
+    with duckdb_session(EngineSettings(files=lake.files)) as connection:
+        assert connection.list_filesystems() == []
+        uri, _ = write(lake.ensure_table("shop.orders", SCHEMA), "later.parquet")
+        counted = connection.sql(f"SELECT count(*) FROM read_parquet(['{uri}'])").fetchall()
+    with duckdb_session(EngineSettings(files=lake.files)) as connection:
+        again = connection.sql(f"SELECT count(*) FROM read_parquet(['{uri}'])").fetchall()
+
+    assert counted == again == [(ROWS,)]
+
+
 def test_a_session_without_a_lake_loads_no_extension_for_a_url() -> None:
     with pytest.raises(EngineError), duckdb_session(EngineSettings()) as connection:
         connection.sql("SELECT * FROM read_parquet(['s3://lake/x.parquet'])").fetchall()

@@ -68,6 +68,10 @@ def test_a_check_that_cannot_run_ends_with_code_1(project: Project, platform: Pl
 
 def test_the_status_tells_the_last_that_was_done(project: Project, platform: Platform) -> None:
     called(project, "replay", "orders")
-    assert "replayed: 1 published, 1 stay" in " ".join(called(project, "status").output.split())
+    assert "replayed shop.orders: 1 published, 1 stay" in " ".join(
+        called(project, "status").output.split()
+    )
     called(project, "discard", "orders", "--reason", "wrong")
-    assert "discarded: 1 rows discarded" in " ".join(called(project, "status").output.split())
+    assert "discarded shop.orders: 1 rows discarded" in " ".join(
+        called(project, "status").output.split()
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import random
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from support.command_line import call
-from support.project import column_of
+from support.project import column_of, data_files
 from support.tenants import ACME, GLOBEX, Tenants, load, tenants_in
 
 from quality_platform.errors import (
@@ -305,42 +306,60 @@ def test_a_load_beyond_the_tenants_quota_publishes_nothing(tenants: Tenants):
     assert column_of(platform, "acme.acme__orders", "id") == [0, 1, 2]
 
 
+def test_a_load_beyond_the_tenants_size_publishes_nothing(tenants: Tenants):
+    tenants.root["tenants"][ACME]["max_size_per_load"] = "1MB"
+    customers = tenants.home(ACME) / "landing/customers.csv"
+    customers.write_text(customers.read_text() + f"102,{'x' * 10**6}\n")
+    load(tenants, "globex__customers")
+    platform = tenants.sound()
+    with pytest.raises(QuotaError, match="more bytes than one of this tenant's may have"):
+        load_table(platform, "acme__customers", "run")
+    assert column_of(platform, "acme.acme__customers", "id") == []
+    assert column_of(platform, "acme__quarantine.acme__customers", "_run_id") == []
+    tenants.root["tenants"][ACME]["max_size_per_load"] = "2MB"
+    assert load_table(tenants.sound(), "acme__customers", "run").rows_quarantined == 1
+
+
+def test_a_load_beyond_the_tenants_storage_publishes_nothing(tenants: Tenants):
+    notes = dict(tenants.root["tables"]["prices"]) | {"tenant": ACME}
+    notes["source"] = {"type": "csv", "path": "landing/notes*.csv"}
+    tenants.root["tables"]["acme__notes"] = notes
+    tenants.root["tenants"][ACME]["max_storage"] = "1MB"
+
+    def deliver(code: str) -> None:
+        # 600 kB that nothing makes smaller.
+        text = base64.b64encode(random.Random(code).randbytes(600_000)).decode()
+        (tenants.folder / f"landing/notes-{code}.csv").write_text(f"code,name\n{code},{text}\n")
+
+    def published() -> list[str]:
+        return column_of(tenants.sound(), "acme.acme__notes", "code")
+
+    deliver("a")
+    load_table(tenants.sound(), "acme__notes", "run")
+    deliver("b")
+    with pytest.raises(QuotaError, match="the tables of the tenant acme would hold more") as raised:
+        load_table(tenants.sound(), "acme__notes", "run")
+    assert raised.value.problems[0].allowed == "1,000,000 bytes"
+    assert published() == ["a"]
+    assert len(data_files(tenants.sound(), "acme/acme__notes/**/*.parquet")) == 1
+    load(tenants, "globex__customers")
+    # What takes the place of other rows needs no more room than they did.
+    (tenants.folder / "landing/notes-a.csv").unlink()
+    notes["load"] = {"mode": "replace"}
+    load_table(tenants.sound(), "acme__notes", "run")
+    assert published() == ["b"]
+    tenants.root["tenants"][ACME]["max_storage"] = "2MB"
+    notes["load"] = {"mode": "append"}
+    deliver("c")
+    load_table(tenants.sound(), "acme__notes", "run")
+    assert published() == ["b", "c"]
+
+
 def test_tables_beyond_the_tenants_quota_are_refused(tenants: Tenants):
     tenants.root["tenants"][ACME]["max_tables"] = 2
-    assert tenants.refusal("acme__totals").message == "the tenant acme may have 2 tables and views"
+    message = "the tenant acme may have 2 tables, feature views and training sets"
+    assert tenants.refusal("acme__totals").message == message
     assert "globex__totals" in tenants.open().feature_tables
-
-
-# Commands.
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["run", "globex__orders"],
-        ["maintain", "globex__orders"],
-        ["snapshots", "globex__orders"],
-        ["rollback", "globex__orders", "--to", "1", "--yes"],
-        ["replay", "globex__orders"],
-        ["release", "globex__orders", "--reason", "r"],
-        ["discard", "globex__orders", "--reason", "r"],
-        ["run", "countries"],
-    ],
-)
-def test_a_command_for_a_tenant_touches_nothing_else(tenants: Tenants, command: list[str]):
-    ended = call(*command, "--tenant", ACME, "--runner", tenants.write())
-    assert ended.code == 2
-    assert "is no table or feature view of the tenant acme" in ended.err
-
-
-def test_a_command_for_a_tenant_means_all_that_is_the_tenants(tenants: Tenants):
-    load(tenants)
-    ended = call("run", "--tenant", ACME, "--runner", tenants.write())
-    assert ended.code == 0
-    assert "acme__totals" in ended.out
-    assert "globex" not in ended.out
-    assert "history" not in call("maintain", "--tenant", ACME, "--runner", tenants.runner).out
-    assert call("run", "--tenant", "initech", "--runner", tenants.runner).code == 2
 
 
 def test_the_example_of_the_page_can_be_used(tenants: Tenants):

@@ -99,3 +99,24 @@ def test_what_is_not_there_is_an_error(shop: Project) -> None:
         ended = call(*arguments)
         assert ended.code == 2, arguments
         assert "QP" in ended.err
+
+
+@pytest.mark.parametrize("command", [("list", "churn"), ("show", "churn", "v1")])
+def test_a_training_set_that_is_broken_is_told_to_be_so(
+    project: Project, command: tuple[str, ...]
+) -> None:
+    with_training_set(project)
+    project.settings["training_sets"]["churn"]["features"] = ["totals:totl"]
+    ended = call("training-sets", *command, "-r", project.write_runner())
+    assert ended.code == 2
+    assert "training_sets.churn.features.0: the feature view 'totals' has no such" in ended.err
+    assert "no training set" not in ended.err
+
+
+def test_versions_of_a_training_set_that_is_broken_now_are_still_told(shop: Project) -> None:
+    assert call("training-set", "churn", "--tag", "v1").code == 0
+    shop.settings["training_sets"]["churn"]["features"] = ["totals:totl"]
+    shop.write_runner()
+    (listed,) = json.loads(call("training-sets", "list", "churn", "--json").out)
+    assert listed["manifest"]["tag"] == "v1"
+    assert call("training-sets", "show", "churn", "v1").code == 0

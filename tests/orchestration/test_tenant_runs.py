@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from support.dagster_runs import QUIET, materialized
-from support.tenants import Tenants, tenants_in
+from support.dagster_runs import QUIET, materialized, run
+from support.sensors import looked
+from support.tenants import Tenants, load, tenants_in
+from support.webhook import receiver
 
 from quality_platform.flows.load_table import load_table
+from quality_platform.flows.tenant_names import names_of_tenant
 from quality_platform.orchestration.build import build_definitions
+from quality_platform.orchestration.launch import launch
 
 TAG = "quality-platform/tenant"
 
@@ -138,3 +144,60 @@ def test_upkeep_with_the_tag_of_another_does_nothing(
         result = executed(tenants, instance, "maintenance", "globex", asset_selection=asked)
         assert not result.success
         assert "this run is the tenant globex's" in reasons(result)
+
+
+def test_a_launch_for_a_tenant_runs_all_that_is_its_and_nothing_else(
+    tenants: Tenants, dagster_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DAGSTER_HOME", str(dagster_home))
+    tenants.table("acme", "customers")["contract"] = "contracts/none.odcs.yaml"
+    load_table(tenants.open(), "countries", "run")
+    platform = tenants.open()
+    names = names_of_tenant(platform, "acme")
+    steps = {s.name: s for s in launch(platform, lambda *_: None, lambda _: None, names)}
+    assert set(steps) == {"acme__customers", "acme__orders", "acme__totals"}
+    assert "none.odcs.yaml" in str(steps["acme__customers"].error)
+    tenants.table("acme", "customers")["contract"] = "contracts/customers.odcs.yaml"
+    platform = tenants.sound()
+    steps = {s.name: s for s in launch(platform, lambda *_: None, lambda _: None, names)}
+    assert {name: step.succeeded for name, step in steps.items()} == dict.fromkeys(names, True)
+    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
+        assert [run.tags[TAG] for run in instance.get_runs()] == ["acme", "acme"]
+    assert platform.lake.find_table("globex.globex__customers") is None
+
+
+def test_an_alert_says_whose_table_it_is_about_whoever_runs_it(
+    tenants: Tenants, instance: dg.DagsterInstance
+):
+    with receiver() as hears:
+        hook = {"type": "webhook", "url": hears.url, "events": ["check_failed"]}
+        tenants.root["alerts"] = {"hooks": {"pager": hook}}
+        platform = tenants.sound()
+        before = looked(platform, instance, "alert_pager").cursor
+        # A run of everything is of those who run the platform.
+        assert run(platform, instance).success
+        looked(platform, instance, "alert_pager", before)
+    found = {alert["table"]: alert["tenant"] for alert in hears.alerts}
+    assert found == {"acme__orders": "acme", "globex__orders": "globex"}
+
+
+def test_a_sensor_of_all_tables_passes_over_a_warehouse_that_cannot_be_read(
+    tenants: Tenants, instance: dg.DagsterInstance
+):
+    tenants.root["tenants"]["acme"]["warehouse"] = "lake_of_acme"
+    tenants.root["sensors"] = {"contracts": {"type": "contract_changed"}}
+    load(tenants, *(f"{t}__{name}" for t in ("acme", "globex") for name in ("customers", "orders")))
+    before = looked(tenants.sound(), instance, "contracts").cursor
+    shutil.rmtree(tenants.folder / "lake_of_acme")
+    for tenant in ("acme", "globex"):
+        contract = tenants.home(tenant) / "contracts/orders.odcs.yaml"
+        contract.write_text(contract.read_text() + "\ndomain: sales\n")
+    found = looked(tenants.sound(), instance, "contracts", before)
+    asked = [
+        request.tags["quality-platform/replayed-table"] for request in found.run_requests or ()
+    ]
+    assert asked == ["globex__orders"]
+    # The contract of the others is still to be looked at.
+    digests = [json.loads(cursor or "{}") for cursor in (before, found.cursor)]
+    assert digests[0]["acme__orders"] == digests[1]["acme__orders"]
+    assert digests[0]["globex__orders"] != digests[1]["globex__orders"]

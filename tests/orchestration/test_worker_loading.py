@@ -22,7 +22,10 @@ from quality_platform.errors import RunnerFileError
 from quality_platform.flows import building
 from quality_platform.orchestration import preloading
 from quality_platform.orchestration import repository as module
+from quality_platform.orchestration.backfill import BACKFILL
 from quality_platform.orchestration.keys import EVERYTHING, MAINTENANCE
+from quality_platform.orchestration.maintenance import ROLLBACK
+from quality_platform.orchestration.replay import DISCARD, REPLAY
 from quality_platform.orchestration.repository import PlatformRepository
 
 IMPLICIT = "__ASSET_JOB"
@@ -180,6 +183,44 @@ def test_a_job_without_a_selection_is_whole_when_it_is_used(
     assert job.name == EVERYTHING
     assert "load_other_7" in [node.name for node in job.nodes]
     assert "other_7" in read
+
+
+def launched(job: str, home: Path, op: str, **config: Any) -> dg.ExecuteInProcessResult:
+    """A run of a launchpad's job, as its worker finds it."""
+    found = PlatformRepository().get_maybe_subset_job_def(job)
+    ops = {"ops": {op: {"config": config}}}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return found.execute_in_process({**QUIET, **ops}, instance, raise_on_error=False)
+
+
+@pytest.mark.parametrize("job", [REPLAY, DISCARD, BACKFILL])
+def test_a_job_of_the_launchpad_reads_its_own_table_alone(
+    location: Project, dagster_home: Path, read: list[str], job: str
+) -> None:
+    location.deliver("customers/a.csv", "id,name\n1,a\n")
+    reason = {} if job == REPLAY else {"reason": "a test"}
+    assert launched(job, dagster_home, f"{job}_rows", table="customers", **reason).success
+    assert set(read) == {"customers"}
+
+
+def test_a_rollback_reads_its_own_table_alone(
+    location: Project, dagster_home: Path, read: list[str]
+) -> None:
+    ended = launched(ROLLBACK, dagster_home, "roll_back", table="other_3", to="2026-01-01")
+    (failure,) = [event for event in ended.all_events if event.is_step_failure]
+    assert "other_3" in str(failure.step_failure_data.user_failure_data)
+    assert set(read) == {"other_3"}
+
+
+def test_upkeep_of_a_table_and_of_the_history_reads_no_other(
+    location: Project, dagster_home: Path, read: list[str]
+) -> None:
+    job = PlatformRepository().get_maybe_subset_job_def(
+        MAINTENANCE, asset_selection=keys("maintenance/customers", "maintenance/_history")
+    )
+    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
+        assert job.execute_in_process(QUIET, instance).success
+    assert set(read) == {"customers"}
 
 
 def test_a_job_that_there_is_not_is_missed_when_it_is_used(location: Project) -> None:

@@ -121,28 +121,28 @@ def test_a_training_set_whose_view_is_broken_is_broken_itself(shop: Project) -> 
     assert set(platform.tables) == {"customers", "orders"}
 
 
+def test_a_training_set_whose_service_is_broken_is_told_that(shop: Project) -> None:
+    shop.settings["feature_services"] = {"score": {"features": ["totals:totl"]}}
+    shop.settings["training_sets"]["churn"] |= {"features": [], "feature_service": "score"}
+    platform = open_platform(shop.write_runner())
+    parts = {(part.section, part.name): part for part in platform.broken}
+    churn = parts["training_sets", "churn"]
+    assert churn.needs == ("score",)
+    assert churn.only_follows
+    (problem,) = churn.error.problems
+    assert problem.message == "depends on the feature service 'score', which is broken"
+    assert problem.field == "training_sets.churn.feature_service"
+
+
 def test_no_table_can_be_of_the_namespace_of_training_sets(shop: Project) -> None:
     shop.tables["orders"]["namespace"] = "training_sets"
     with pytest.raises(ConfigurationError, match="belong to the platform"):
         shop.open()
 
 
-def test_an_on_demand_view_is_refused_because_it_pins_nothing(shop: Project) -> None:
-    shop.settings["on_demand_feature_views"] = {
-        "doubled": {
-            "inputs": ["totals"],
-            "python": "somewhere:doubled",
-            "features": {"twice": "double"},
-        }
-    }
-    shop.settings["feature_services"] = {"score": {"features": ["totals", "doubled"]}}
-    said = told(shop, features=[], feature_service="score")
-    assert "'doubled' is computed when it is asked for" in said
-
-
 SCHEDULES: dict[str, tuple[dict[str, Any], str]] = {
     "a table as target": ({"targets": ["orders"]}, "no such training set"),
-    "a tenant": ({"tenant": "acme"}, "training sets are of nobody"),
+    "a tenant": ({"tenant": "acme"}, "the tenant acme has no training set that it could run"),
     "a set without rows": ({"targets": ["loose"]}, "nothing says which rows"),
 }
 
@@ -155,6 +155,13 @@ def test_a_schedule_of_training_sets_names_such_that_have_rows(shop: Project, ca
     shop.settings["schedules"] = {"weekly": {"cron": "@weekly", "job": "training_sets", **more}}
     with pytest.raises(ConfigurationError, match=said):
         shop.open()
+
+
+def test_a_schedule_of_broken_training_sets_is_none_itself(shop: Project) -> None:
+    shop.settings["training_sets"]["churn"]["colour"] = "red"
+    shop.settings["schedules"] = {"weekly": {"cron": "@weekly", "job": "training_sets"}}
+    (part,) = open_platform(shop.write_runner()).broken
+    assert part.section == "training_sets"
 
 
 def test_a_schedule_needs_a_training_set_that_it_could_make(shop: Project) -> None:
