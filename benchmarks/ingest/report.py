@@ -98,7 +98,7 @@ _METHOD = f"""
   [benchmarks/ingest/rows.py](../benchmarks/ingest/rows.py). Where there are *bad ones*, one row in
   a thousand has a word for a number, too many decimals, no time, too few or too many fields, or no
   value where one is required.
-- **This platform** does all that a run does: digests of files, a type for every column, required
+- **This platform** does all that a run does: checksums of files, a type for every column, required
   values, records with their lines, one commit with the position, results and history.
 - **CPU seconds** are user and system time of the reader and the processes that it starts, from the
   moment at which its libraries are imported; `server` is what the database used meanwhile. The
@@ -106,6 +106,8 @@ _METHOD = f"""
   `mariadb --quick -N > /dev/null`, that of CSV `cat > /dev/null`. The bar of PostgreSQL counts the
   server too, on both sides: most of COPY's work is done there, and a select list that makes text
   of exact numbers costs the server more.
+- **Repeats.** What may come near its bar runs three times, turn by turn with what it is compared
+  with, and the medians are shown: one slow minute decides nothing. All else runs once.
 - **Memory** is the greatest resident set, summed over a reader's processes, imports included.
   {GROWTH} times the rows show whether it grows with them.
 - **Merge.** Changes to 1% of the rows and as many new rows, into a table of three or so files that

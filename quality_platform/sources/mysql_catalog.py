@@ -72,6 +72,29 @@ def _table(session: MySqlSession, quoted: str, parts: tuple[str, ...]) -> Relati
         f"table_schema = {schema} AND table_name = {name} AND "
         f"(BINARY table_name = BINARY {name} OR @@lower_case_table_names <> 0)"
     )
+    (told,) = session.rows(
+        "SELECT CAST(COALESCE(MAX(avg_row_length), 0) AS SIGNED) AS bytes, "
+        "CAST(COALESCE(MAX(table_type = 'BASE TABLE'), 0) AS SIGNED) AS is_table "
+        f"FROM information_schema.tables WHERE {here}"
+    )
+    columns = _columns(session, here, is_table=bool(told["is_table"]))
+    if not columns:
+        # The server's own error says whether it is missing or forbidden.
+        return _described(session, quoted)
+    indexes = session.rows(
+        "SELECT DISTINCT column_name AS name FROM information_schema.statistics "
+        f"WHERE {here} AND seq_in_index = 1"
+    )
+    batch_rows = _BATCH_BYTES // max(1, told["bytes"])
+    return Relation(
+        quoted,
+        columns,
+        max(1, min(_MOST_ROWS, batch_rows)),
+        frozenset(row["name"] for row in indexes),
+    )
+
+
+def _columns(session: MySqlSession, here: str, *, is_table: bool) -> tuple[SourceColumn, ...]:
     rows = session.rows(
         "SELECT column_name AS name, data_type AS type, "
         "CAST(COALESCE(numeric_precision, 0) AS SIGNED) AS digits, "
@@ -79,27 +102,16 @@ def _table(session: MySqlSession, quoted: str, parts: tuple[str, ...]) -> Relati
         "CAST(COALESCE(datetime_precision, 0) AS SIGNED) AS fraction "
         f"FROM information_schema.columns WHERE {here} ORDER BY ordinal_position"
     )
-    if not rows:
-        # The server's own error says whether it is missing or forbidden.
-        return _described(session, quoted)
-    sizes = session.rows(
-        "SELECT CAST(COALESCE(MAX(avg_row_length), 0) AS SIGNED) AS bytes "
-        f"FROM information_schema.tables WHERE {here}"
-    )
-    indexes = session.rows(
-        "SELECT DISTINCT column_name AS name FROM information_schema.statistics "
-        f"WHERE {here} AND seq_in_index = 1"
-    )
-    columns = tuple(
-        SourceColumn(row["name"], row["type"].lower(), row["digits"], row["scale"], row["fraction"])
+    return tuple(
+        SourceColumn(
+            row["name"],
+            row["type"].lower(),
+            row["digits"],
+            row["scale"],
+            row["fraction"],
+            is_stored=is_table,
+        )
         for row in rows
-    )
-    batch_rows = _BATCH_BYTES // max(1, sizes[0]["bytes"])
-    return Relation(
-        quoted,
-        columns,
-        max(1, min(_MOST_ROWS, batch_rows)),
-        frozenset(row["name"] for row in indexes),
     )
 
 

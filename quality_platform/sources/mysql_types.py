@@ -2,8 +2,9 @@
 
 connectorx fails on dates that no calendar has, on times beyond 24 hours and on decimals that do not
 fit its own, and shows their values when it does. So dates, times and short decimals are selected as
-whole numbers that hold their digits as they stand, and are put together here; what Arrow has no
-exact type for is selected as the server's own text. docs/sources/mysql.md has the table.
+whole numbers that hold their digits as they stand, and are put together here; moments as whole
+microseconds; what Arrow has no exact type for as the server's own text. docs/sources/mysql.md has
+the table.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ _BLOBS = ("tinyblob", "blob", "mediumblob", "longblob")
 _LONG_DIGITS = 18
 """Decimals of so many digits are whole numbers of 64 bits without their point."""
 _DAY_US = 86_400_000_000
+_NO_DATE_TIME = "time of the calendar"
 
 
 @dataclass(frozen=True)
 class SourceColumn:
     """A column as the server describes it: the type's name, and its digits where it has some.
 
-    The type is `number` where it is only known to be a whole number.
+    The type is `number` where it is only known to be a whole number. `is_stored` says that the
+    column is one of a table, and not worked out by a view.
     """
 
     name: str
@@ -49,6 +52,7 @@ class SourceColumn:
     precision: int = 0
     scale: int = 0
     fraction: int = 6
+    is_stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,9 @@ def _date_time(name: str, column: SourceColumn, target: pa.Field[Any]) -> Readin
         return Reading((_char(name),), _texts) if is_told else None
     if zone is not None and target.type.tz is None:
         return None
+    if zone is not None and column.is_stored:
+        # So the server keeps it. Of what a view works out, this is NULL for the zero time.
+        return Reading((f"CAST(UNIX_TIMESTAMP({name}) * 1000000 AS SIGNED)",), _moments)
     if not column.fraction:
         return Reading((f"CAST({name} AS SIGNED)",), lambda found: _date_times(found, zone))
     parts = (f"EXTRACT(YEAR_MONTH FROM {name})", f"EXTRACT(DAY_MICROSECOND FROM {name})")
@@ -227,6 +234,14 @@ def _dates(found: Sequence[Array]) -> Decoded:
     return Decoded(column, bad, "date of the calendar")
 
 
+def _moments(found: Sequence[Array]) -> Decoded:
+    """Moments of microseconds since 1970; 0 is the zero time, which TIMESTAMP has in its place."""
+    values, valid = _numbers(found[0])
+    column = _array(values, valid & (values != 0)).view(pa.timestamp("us", "UTC"))
+    bad = _texts_at(valid & (values == 0), lambda _: "0000-00-00 00:00:00")
+    return Decoded(column, bad, _NO_DATE_TIME)
+
+
 def _date_times(found: Sequence[Array], zone: str | None) -> Decoded:
     digits, valid = _numbers(found[0])
     dates, clock = _split(digits, 1_000_000)
@@ -254,7 +269,7 @@ def _joined(
         return f"{_date_text(int(dates[row]))} {_time_text(int(clock[row]))}"
 
     column = _array(values, valid & exists).view(pa.timestamp("us", zone))
-    return Decoded(column, _texts_at(valid & ~exists, text), "time of the calendar")
+    return Decoded(column, _texts_at(valid & ~exists, text), _NO_DATE_TIME)
 
 
 def _times(found: Sequence[Array]) -> Decoded:

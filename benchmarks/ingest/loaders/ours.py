@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -33,8 +34,17 @@ def load() -> Mapping[str, str]:
 def prepare(job: Job) -> None:
     """Of a merge, publishes the rows that are changed then."""
     if job.source == "merge":
-        load_orders(job)
+        publish_first(job)
         os.link(job.changes, _landing(job) / "b.parquet")
+
+
+def publish_first(job: Job) -> None:
+    """Loads what a merge changes, and gives back the memory that this took."""
+    import pyarrow as pa
+
+    load_orders(job)
+    gc.collect()
+    pa.default_memory_pool().release_unused()
 
 
 def run(job: Job) -> Answer:

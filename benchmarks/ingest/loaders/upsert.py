@@ -17,7 +17,7 @@ def load() -> Mapping[str, str]:
 
 def prepare(job: Job) -> None:
     """Publishes the rows that are changed then."""
-    ours.load_orders(job)
+    ours.publish_first(job)
 
 
 def run(job: Job) -> Answer:
