@@ -171,11 +171,13 @@ _DOMINATES = """
 Most of it is Dagster's: an op has an output for each table, quarantine and check, and each of them
 is described again in the snapshots of the jobs. Therefore all tables share two jobs: a schedule
 asks for its tables within a job, and has none of its own. The rest is imports, and reading:
-contracts (YAML, models), and the SQL in them, which is parsed to be sure of what it does.
+contracts (YAML, models), and the SQL in them, which is parsed to be sure of what it does. SQL that
+is written alike is parsed once, and the contracts of this project are alike: two rules of its own
+would add about 0.7 ms for each table.
 
 Runs do not load all of it: a worker reads runner.yaml, and of the contracts those of the tables
-that its run selects, and of what they refer to. The steps of a run of several tables are forked
-from one process that has loaded them.
+that its run selects or, in a job of the launchpad, names, and of what they refer to. The steps of a
+run of several tables are forked from one process that has loaded them.
 
 A daemon whose workspace names a Python module (as workspace.yaml does) starts a new server for it
 **every minute**, to notice changes. Where loading takes seconds, run one code server beside daemon

@@ -47,8 +47,9 @@ def told_apart(found: Sequence[Named]) -> tuple[list[CheckSpec], list[Problem]]:
     for named in found:
         spec = named.spec
         if not named.is_stated:
-            spec = replace(spec, name=_free_name(spec.name, taken))
-            taken.add(spec.name)
+            name = _free_name(spec.name, taken)
+            spec = spec if name == spec.name else replace(spec, name=name)
+            taken.add(name)
         specs.append(spec)
     return specs, problems
 

@@ -16,7 +16,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from quality_platform.checks.specs import SqlMetric
-from quality_platform.checks.sql_guard import BATCH, DUCKDB, guarded, query_tree
+from quality_platform.checks.sql_guard import BATCH, DUCKDB, checked_query, guarded, query_tree
 from quality_platform.contracts.duckdb_types import duckdb_type
 from quality_platform.contracts.models import Property, QualityRule, SchemaObject
 from quality_platform.contracts.physical_types import DIALECTS, physical_type
@@ -37,10 +37,10 @@ def metric_of(rule: QualityRule, table: SchemaObject) -> SqlMetric:
         PredicateError: the query is not allowed, or cannot be translated.
     """
     dialect = query_dialect(rule, table)
+    if dialect == DUCKDB:
+        return SqlMetric(checked_query(rule.entry["query"], rule.location, rule.column))
     tree = query_tree(rule.entry["query"], rule.location, rule.column, dialect)
     written = tree.sql(dialect=dialect, comments=False)
-    if dialect == DUCKDB:
-        return SqlMetric(written)
     try:
         query = _translated(tree, dialect, table)
         # Fails closed: what a translation makes is guarded as what people write.

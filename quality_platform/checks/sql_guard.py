@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -47,6 +48,24 @@ def checked_predicate(
         PredicateError: it cannot be parsed, reads something else than the columns, uses what is
             not on the allow-list, or is a value and not a condition.
     """
+    try:
+        tree, sql = _remembered_predicate(text)
+    except PredicateError:
+        tree, sql = _predicate(text, location)
+    used = [_known_column(column, columns, text, location) for column in tree.find_all(exp.Column)]
+    if not is_condition(tree, columns):
+        raise PredicateError(
+            "the predicate is a value, not a condition",
+            location=location,
+            received=text,
+            allowed="what is true or false for a row",
+            action="compare it with something, such as `... > 0`",
+        )
+    return sql, tuple(dict.fromkeys(used))
+
+
+def _predicate(text: str, location: Location | None) -> tuple[exp.Expr, str]:
+    """A predicate of allowed expressions as a tree, which nobody changes, and in DuckDB's SQL."""
     tree = _parsed(text, location)
     for node in tree.walk():
         if not is_allowed(node):
@@ -59,17 +78,18 @@ def checked_predicate(
                 "docs/checks.md lists",
                 action=advice(node),
             )
-    used = [_known_column(column, columns, text, location) for column in tree.find_all(exp.Column)]
-    if not is_condition(tree, columns):
-        raise PredicateError(
-            "the predicate is a value, not a condition",
-            location=location,
-            received=text,
-            allowed="what is true or false for a row",
-            action="compare it with something, such as `... > 0`",
-        )
-    sql = as_written_for_duckdb(tree).sql(dialect="duckdb", identify=True, comments=False)
-    return sql, tuple(dict.fromkeys(used))
+    written = as_written_for_duckdb(tree)
+    return tree, written.sql(dialect="duckdb", identify=True, comments=False, copy=False)
+
+
+_MOST = 2048
+"""So much SQL is remembered: a thousand tables have many rules that are written alike."""
+
+
+# An error is not remembered: it names the place of the rule.
+@lru_cache(maxsize=_MOST)
+def _remembered_predicate(text: str) -> tuple[exp.Expr, str]:
+    return _predicate(text, None)
 
 
 def predicate_problem(text: str, columns: Columns) -> str:
@@ -106,7 +126,19 @@ def _known_column(
 
 def checked_query(text: str, location: Location | None, column: str | None = None) -> str:
     """A metric query in DuckDB's SQL, guarded; placeholders and errors as in `query_tree`."""
-    return query_tree(text, location, column).sql(dialect=DUCKDB, comments=False)
+    try:
+        return _remembered_query(text, column)
+    except PredicateError:
+        return _query(text, location, column)
+
+
+def _query(text: str, location: Location | None, column: str | None) -> str:
+    return query_tree(text, location, column).sql(dialect=DUCKDB, comments=False, copy=False)
+
+
+@lru_cache(maxsize=_MOST)
+def _remembered_query(text: str, column: str | None) -> str:
+    return _query(text, None, column)
 
 
 def query_tree(

@@ -36,9 +36,9 @@ def inner(path: PathInDocument, entry: Mapping[str, Any]) -> Iterator[Holder]:
             yield (*path, "properties", n), part
     if isinstance(entry.get("items"), dict):
         yield (*path, "items"), entry["items"]
-    ends = entry.get("map")
-    for end in ("key", "value"):
-        if isinstance(ends, dict) and isinstance(ends.get(end), dict):
+    ends: Any = entry.get("map")
+    for end in ("key", "value") if isinstance(ends, dict) else ():
+        if isinstance(ends.get(end), dict):
             yield (*path, "map", end), ends[end]
 
 

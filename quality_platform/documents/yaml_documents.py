@@ -16,7 +16,7 @@ from quality_platform.errors import ConfigurationError, Location
 PathInDocument = tuple[str | int, ...]
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TEXT = "tag:yaml.org,2002:str"
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _KEPT_AS_TEXT = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 """Dates and times, and a lone `=`, which YAML 1.1 has a type of its own for."""
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -210,6 +210,9 @@ class _Builder:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node)
+            # What a merge has brought may stand twice: the node's own wins.
+            if key in result and node not in self._flattened:
+                raise self._double(key_node, key)
             # The key's place, not the value's: a nested value may begin lines below.
             mark = key_node.start_mark
             self._places[(*path, key)] = (mark.line + 1, mark.column + 1)
@@ -232,7 +235,7 @@ class _Builder:
     def _flatten(self, node: yaml.MappingNode) -> None:
         """Brings in what `<<` merges, before the node's own keys, which so win."""
         # An alias leads to the same node again, which then has keys twice, and rightly so.
-        if node in self._flattened:
+        if node in self._flattened or not any(key.tag == _MERGE for key, _ in node.value):
             return
         self._refuse_double_keys(node)
         try:
@@ -246,14 +249,15 @@ class _Builder:
     def _refuse_double_keys(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()
         for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == _MERGE:
                 continue
             key = self._key(key_node)
             if key in seen:
-                raise ConfigurationError(
-                    f"the key {key!r} stands twice", location=self._at(key_node)
-                )
+                raise self._double(key_node, key)
             seen.add(key)
+
+    def _double(self, node: yaml.Node, key: str) -> ConfigurationError:
+        return ConfigurationError(f"the key {key!r} stands twice", location=self._at(node))
 
     def _not_plain(self, node: yaml.Node) -> ConfigurationError:
         return ConfigurationError(f"not a plain YAML value: {node.tag}", location=self._at(node))

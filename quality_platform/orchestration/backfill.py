@@ -44,10 +44,11 @@ def backfill_job(platform: Platform) -> dg.JobDefinition:
     @dg.op(name=f"{BACKFILL}_rows", config_schema=schema, out=dg.Out(dg.Nothing))
     def do(context: dg.OpExecutionContext) -> Iterator[_Event]:
         config = context.op_config
-        table = platform.tables[config["table"]]
-        step = Step(context, f"{BACKFILL}.{table.name}", table.retries, Nobody(), platform)
+        known = platform.about([config["table"]])
+        table = known.tables[config["table"]]
+        step = Step(context, f"{BACKFILL}.{table.name}", table.retries, Nobody(), known)
         with step.translated_errors(), claimed(context, pool_of(table.name), step.progress):
-            outcome = _loaded(platform, step, config)
+            outcome = _loaded(known, step, config)
             step.ended(outcome)
         log_checks(step, table, outcome)
         yield from _events(step, table, outcome, config[REASON])

@@ -14,10 +14,11 @@ import dagster as dg
 
 from quality_platform.errors import ConfigurationError, QualityPlatformError
 from quality_platform.flows.platform import Platform
-from quality_platform.orchestration.build import build_definitions
+from quality_platform.orchestration.build import build_definitions, repository_of
 from quality_platform.orchestration.instance_file import instance_file
-from quality_platform.orchestration.keys import EVERYTHING, step_names
+from quality_platform.orchestration.keys import EVERYTHING, keys_of, step_names
 from quality_platform.orchestration.run_attribution import LAUNCHED_BY
+from quality_platform.orchestration.tenants import tenant_tags
 from quality_platform.telemetry.traces import RunSpan, traces
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def launch(
     platform: Platform,
     progress: Callable[[str, str, str], None],
     ended: Callable[["StepOutcome"], None],
+    names: tuple[str, ...] = (),
 ) -> Sequence["StepOutcome"]:
-    """Runs everything through Dagster and waits for it.
+    """Runs tables and views through Dagster and waits for it; everything where no names are given.
 
     `progress` is told of every step of every flow, `ended` how each table, feature view and
     materialization ended. The instance is that of `DAGSTER_HOME`, or `dagster` in the platform's
@@ -63,7 +65,7 @@ def launch(
     """
     home = dagster_home(platform)
     follower = _Follower(progress, ended)
-    job = build_definitions(platform, follower).resolve_job_def(EVERYTHING)
+    job = repository_of(build_definitions(platform, follower)).get_job(EVERYTHING)
     with _only_launch(home), dg.DagsterInstance.from_config(str(home)) as instance:
         place = f"{socket.gethostname()}:{home}"
         _end_dead_launches(instance, place)
@@ -75,14 +77,20 @@ def launch(
             run_config=_QUIET,
             instance=instance,
             raise_on_error=False,
-            tags={LAUNCHED_BY: _TERMINAL, _LAUNCHED_ON: place, **_LOCATION_TAGS},
+            tags={
+                LAUNCHED_BY: _TERMINAL,
+                _LAUNCHED_ON: place,
+                **_LOCATION_TAGS,
+                **(tenant_tags(platform, names) if names else {}),
+            },
+            asset_selection=[key for name in names for key in keys_of(platform, name)] or None,
         )
     error = "" if result.success else "FAILURE"
     traces().run(RunSpan(result.run_id, EVERYTHING, began, time.time(), error))
     traces().flush()
     if _was_interrupted(result):
         raise KeyboardInterrupt
-    for step in _without_outcome(platform, result, follower):
+    for step in _without_outcome(platform, result, follower, names):
         follower.ended(step)
     return follower.steps
 
@@ -156,7 +164,10 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
 
 
 def _without_outcome(
-    platform: Platform, result: dg.ExecuteInProcessResult, follower: _Follower
+    platform: Platform,
+    result: dg.ExecuteInProcessResult,
+    follower: _Follower,
+    names: tuple[str, ...],
 ) -> Iterator["StepOutcome"]:
     """Steps that never ran because of another, and steps that ended in a defect."""
     from quality_platform.flows.run_platform import StepOutcome
@@ -164,7 +175,7 @@ def _without_outcome(
     told = {step.name for step in follower.steps}
     failures = {e.step_key: e for e in result.all_events if e.is_step_failure}
     for op, name in step_names(platform).items():
-        if name in told:
+        if name in told or (names and name.removeprefix("online.") not in names):
             continue
         if op in failures:
             message = f"a defect of the platform; the run {result.run_id} tells more in the UI"

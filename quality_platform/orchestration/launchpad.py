@@ -13,6 +13,6 @@ def choice_of_table(platform: Platform, name: str) -> dg.Enum:
     Within a process Dagster takes enums of one name for the same, whatever their values are: two
     platforms would offer each other's tables. So the values are part of the name.
     """
-    tables = sorted(platform.tables)
+    tables = sorted(platform.table_names)
     digest = hashlib.sha256("\0".join(tables).encode()).hexdigest()[:8]
     return dg.Enum(f"{name}_{digest}", [dg.EnumValue(table) for table in tables])

@@ -127,14 +127,15 @@ def rollback_job(platform: Platform) -> dg.JobDefinition:
     def roll_back_table(context: dg.OpExecutionContext, config: RollbackConfig) -> None:
         from quality_platform.flows.roll_back import plan_rollback, roll_back
 
-        step = Step(context, f"rollback.{config.table}", retries, Nobody(), platform)
+        known = platform.about([config.table])
+        step = Step(context, f"rollback.{config.table}", retries, Nobody(), known)
         with step.translated_errors():
             # Before the pool: there is none for a name that leads nowhere.
-            pool = pool_of(platform.contracted(config.table).name)
+            pool = pool_of(known.contracted(config.table).name)
             with claimed(context, pool, step.progress):
-                plan = plan_rollback(platform, config.table, config.to)
+                plan = plan_rollback(known, config.table, config.to)
                 step.progress("rolling_back", f"rows {plan.now.rows:,} -> {plan.then.rows:,}")
-                roll_back(platform, plan, step.run_id)
+                roll_back(known, plan, step.run_id)
 
     @dg.job(
         name=ROLLBACK,

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from quality_platform.config.sensor_models import ContractChangedSensorConfig
-from quality_platform.errors import ConfigurationError
+from quality_platform.errors import ConfigurationError, StorageError
 from quality_platform.flows.contracted_tables import SourceTable
 from quality_platform.flows.platform import Platform
 from quality_platform.orchestration.keys import quarantine_key, table_key
@@ -84,11 +85,12 @@ def _job(platform: Platform, name: str, flow: Flow, tables: dg.Enum) -> dg.JobDe
     @dg.op(name=f"{name}_rows", config_schema=schema)
     def do(context: dg.OpExecutionContext) -> None:
         config = context.op_config
-        step = Step(context, f"{name}.{config['table']}", retries, Nobody(), platform)
+        known = platform.about([config["table"]])
+        step = Step(context, f"{name}.{config['table']}", retries, Nobody(), known)
         held = claimed(context, pool_of(config["table"]), step.progress)
         with step.translated_errors(), held:
-            outcome = flow(_asked(platform, step, config), config)
-        _tell(context, platform.tables[config["table"]], outcome)
+            outcome = flow(_asked(known, step, config), config)
+        _tell(context, known.tables[config["table"]], outcome)
 
     @dg.job(name=name, description=_ABOUT[name])
     def job() -> None:
@@ -160,7 +162,12 @@ def contract_changed_sensor(
             digest, version = contract
             # At the first look nothing is known of the contract before: only its version tells.
             judged_by = "" if table in seen else version
-            if state := _held_by_another(platform, table, judged_by):
+            state = _held_by_another(platform, table, judged_by)
+            if isinstance(state, StorageError):
+                # Those of others are looked at; this one once more next time.
+                context.log.warning(str(state))
+                continue
+            if state:
                 tags = tenant_tags(platform, [table])
                 requests.append(_request(name, table, digest, state, tags))
             seen[table] = digest
@@ -187,14 +194,20 @@ def _contract_now(platform: Platform, name: str) -> tuple[str, str] | None:
         return None
 
 
-def _held_by_another(platform: Platform, name: str, version: str) -> str:
+def _held_by_another(platform: Platform, name: str, version: str) -> str | StorageError:
     """A name of the state of a quarantine that waits for a replay; "" where nothing does.
 
-    `version` is that of the contract, "" where it is another in any case.
+    An error where the warehouse of the table's tenant cannot be read. `version` is that of the
+    contract, "" where it is another in any case.
     """
+    from quality_platform.flows.own_warehouses import looked_at
     from quality_platform.flows.table_status import quarantine_state
 
-    state, versions = quarantine_state(platform, name)
+    look = partial(quarantine_state, platform, name)
+    found = looked_at(platform.runner, platform.tables[name].identifier, look)
+    if isinstance(found, StorageError):
+        return found
+    state, versions = found
     return "" if version and versions <= {version} else state
 
 

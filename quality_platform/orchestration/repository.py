@@ -16,7 +16,13 @@ import dagster as dg
 from quality_platform.documents.yaml_documents import no_garbage_collection
 from quality_platform.flows.platform import Platform, open_platform
 from quality_platform.flows.platform_parts import open_part
-from quality_platform.orchestration.build import build_definitions, build_part
+from quality_platform.orchestration.build import (
+    LAUNCHPAD,
+    build_definitions,
+    build_launchpad,
+    build_part,
+    repository_of,
+)
 from quality_platform.orchestration.keys import names_of
 
 SMALL = 100
@@ -94,11 +100,17 @@ class PlatformRepository(_Late, dg.RepositoryDefinition):
                     asset_selection=asset_selection, asset_check_selection=checks
                 )
         elif self._platform is None:
-            return _LateJob(lambda: self.get_job(job_name).get_subset(op_selection=op_selection))
+            return _LateJob(lambda: self._late(job_name, op_selection))
         found: dg.JobDefinition = super().get_maybe_subset_job_def(
             job_name, op_selection, asset_selection, asset_check_selection
         )
         return found
+
+    def _late(self, job_name: str, op_selection: Iterable[str] | None) -> dg.JobDefinition:
+        """A job without a selection of assets. That of a launchpad reads its table when it runs."""
+        if job_name in LAUNCHPAD and not op_selection:
+            return repository_of(build_launchpad(open_part(()))).get_job(job_name)
+        return self.get_job(job_name).get_subset(op_selection=op_selection)
 
     def keep(
         self,
@@ -131,7 +143,7 @@ class PlatformRepository(_Late, dg.RepositoryDefinition):
                 name in platform.tables or name in platform.feature_tables for name in names
             ):
                 return None
-            part = build_part(platform, names).get_repository_def()
+            part = repository_of(build_part(platform, names))
         graph = part.asset_graph
         has_all = keys <= graph.get_all_asset_keys() and checks <= graph.asset_check_keys
         return part if has_all else None
@@ -139,7 +151,7 @@ class PlatformRepository(_Late, dg.RepositoryDefinition):
     def _everything(self) -> dg.RepositoryDefinition:
         with no_garbage_collection():
             platform = open_platform()
-            repository = build_definitions(platform).get_repository_def()
+            repository = repository_of(build_definitions(platform))
             # They stay as long as the process: the collector would walk them again and again, first
             # of all when it is switched on again.
             gc.freeze()

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from support.problems import only_problem
 
-from quality_platform.checks.sql_guard import checked_query
+from quality_platform.checks.sql_guard import checked_predicate, checked_query
 from quality_platform.errors import Location, PredicateError
 
 PLACE = Location("contract.yaml", 7)
@@ -91,6 +91,20 @@ def test_other_tables_are_refused(text: str):
     problem = only_problem(PredicateError, lambda: checked_query(text, PLACE))
     assert problem.message == "a metric query may read nothing but the batch"
     assert problem.location == PLACE
+
+
+@pytest.mark.parametrize("place", [PLACE, Location("another.yaml", 7, 1)])
+def test_the_same_mistake_is_told_at_each_place(place: Location):
+    text = "SELECT count(*) FROM elsewhere"
+    assert only_problem(PredicateError, lambda: checked_query(text, place)).location == place
+    refused = only_problem(PredicateError, lambda: checked_predicate("random() > 0", ["a"], place))
+    assert refused.location == place
+
+
+def test_a_predicate_is_held_against_the_columns_of_each_table():
+    assert checked_predicate("a > 0", ["a"], PLACE) == ('"a" > 0', ("a",))
+    with pytest.raises(PredicateError, match="no column of the table"):
+        checked_predicate("a > 0", ["b"], PLACE)
 
 
 @pytest.mark.parametrize(
