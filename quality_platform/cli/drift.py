@@ -77,7 +77,7 @@ def judge(
     from quality_platform.flows.drift_test import results_of
 
     asked = Asked(reference, current, _listed(columns))
-    results = results_of(asked_test(_platform(runner, tenant, table), table, asked))
+    results = results_of(asked_test(*_asked_for(runner, tenant, table), asked))
     if as_json:
         print_json([_as_json(result) for result in results])
     else:
@@ -102,7 +102,8 @@ def freeze_profile(
     """
     from quality_platform.flows.drift_asked import freeze
 
-    kept = freeze(_platform(runner, tenant, table), table, name, rows, _listed(columns))
+    platform, table = _asked_for(runner, tenant, table)
+    kept = freeze(platform, table, name, rows, _listed(columns))
     names = ", ".join(kept.profiles)
     told = f"{table}: froze {kept.rows:,} rows ({kept.text}) as {name}: {names}"
     Console().print(escape(told), soft_wrap=True)
@@ -121,19 +122,19 @@ def forget_profile(
     """
     from quality_platform.flows.drift_asked import forget
 
-    columns = forget(_platform(runner, tenant, table), table, name)
+    platform, table = _asked_for(runner, tenant, table)
+    columns = forget(platform, table, name)
     told = f"{table}: forgot {name}, the profiles of {columns} columns"
     Console().print(escape(told), soft_wrap=True)
 
 
-def _platform(runner: Path | None, tenant: str, table: str) -> Platform:
-    """The platform, where the table may be asked for."""
+def _asked_for(runner: Path | None, tenant: str, table: str) -> tuple[Platform, str]:
+    """The platform, and the name of the table that is meant."""
     from quality_platform.flows.platform import open_platform
-    from quality_platform.flows.tenant_names import names_of_tenant
+    from quality_platform.flows.tenant_names import name_of_tenant
 
     platform = open_platform(runner)
-    names_of_tenant(platform, tenant, [table])
-    return platform
+    return platform, name_of_tenant(platform, tenant, table)
 
 
 def _listed(text: str) -> tuple[str, ...]:

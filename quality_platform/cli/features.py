@@ -60,10 +60,10 @@ def skew(
     """
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.skew import skew_result
-    from quality_platform.flows.tenant_names import names_of_tenant
+    from quality_platform.flows.tenant_names import name_of_tenant
 
     platform = open_platform(runner)
-    names_of_tenant(platform, tenant, [view])
+    view = name_of_tenant(platform, tenant, view)
     result = skew_result(platform, view, sample)
     if as_json:
         print_json(

@@ -113,11 +113,11 @@ def _asked(where: _Where, selected: tuple[str, str, str, str, str], *, dry_run: 
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.replay import Replay
     from quality_platform.flows.replay_selection import Selection
-    from quality_platform.flows.tenant_names import names_of_tenant
+    from quality_platform.flows.tenant_names import name_of_tenant
 
     platform, run_id = open_platform(where.runner), f"cli-{uuid.uuid4().hex}"
-    names_of_tenant(platform, where.tenant, [where.table])
-    return Replay(platform, where.table, run_id, Selection(*selected), dry_run)
+    table = name_of_tenant(platform, where.tenant, where.table)
+    return Replay(platform, table, run_id, Selection(*selected), dry_run)
 
 
 def _tell(outcome: ReplayOutcome, *, as_json: bool) -> None:

@@ -85,8 +85,8 @@ def materialize(
     from quality_platform.telemetry.command_runs import ObservedRun
 
     platform, console, run_id = open_platform(runner), Console(), f"cli-{uuid.uuid4().hex}"
-    names_of_tenant(platform, tenant, names or ())
-    wanted = names or online_names(platform, tenant)
+    named = names_of_tenant(platform, tenant, names or ())
+    wanted = named if names else online_names(platform, tenant)
     steps = []
     with ObservedRun(platform, run_id) as seen:
         progress = seen.telling(_progress(console))

@@ -52,13 +52,13 @@ def quarantine(
     """Show the rows in a table's quarantine, each with its reasons."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.table_status import quarantined_rows
-    from quality_platform.flows.tenant_names import names_of_tenant
+    from quality_platform.flows.tenant_names import name_of_tenant
     from quality_platform.quarantine.columns import META_COLUMNS
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     platform = open_platform(runner)
-    names_of_tenant(platform, tenant, [table])
+    table = name_of_tenant(platform, tenant, table)
     rows = quarantined_rows(platform, table)
     if as_json:
         for row in rows:

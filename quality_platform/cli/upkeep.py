@@ -112,10 +112,10 @@ def snapshots(
     """List the snapshots of a table: what `rollback` can go back to."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.roll_back import table_states
-    from quality_platform.flows.tenant_names import names_of_tenant
+    from quality_platform.flows.tenant_names import name_of_tenant
 
     platform = open_platform(runner)
-    names_of_tenant(platform, tenant, [table])
+    table = name_of_tenant(platform, tenant, table)
     found = table_states(platform, table)
     if as_json:
         print_json([asdict(state) for state in found])
@@ -159,10 +159,10 @@ def rollback(
     """Set a table back to an earlier state; what was loaded since then counts as not loaded."""
     from quality_platform.flows.platform import open_platform
     from quality_platform.flows.roll_back import plan_rollback, roll_back
-    from quality_platform.flows.tenant_names import names_of_tenant
+    from quality_platform.flows.tenant_names import name_of_tenant
 
     platform = open_platform(runner)
-    names_of_tenant(platform, tenant, [table])
+    table = name_of_tenant(platform, tenant, table)
     plan = plan_rollback(platform, table, to)
     console = Console()
     _print_plan(console, plan)

@@ -16,9 +16,9 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 _TEMPLATE = "Template"
 _TEMPLATES = {
-    "description": "A text with ${VAR}, ${VAR:-default} or ${secret:NAME} in it.",
+    "description": "A text with ${VAR}, ${VAR:-default}, ${secret:NAME} or {tenant} in it.",
     "type": "string",
-    "pattern": r"\$\{[^}]+\}",
+    "pattern": r"\$\{[^}]+\}|\{tenant\}",
 }
 _SCALARS = ("string", "integer", "number", "boolean")
 _ABOUT = ("description", "default", "examples")

@@ -14,6 +14,7 @@ from quality_platform.config.function_names import FunctionName
 from quality_platform.config.partition_models import ViewPartitionsConfig
 from quality_platform.config.partition_windows import Every
 from quality_platform.config.skew_models import SkewConfig
+from quality_platform.config.tenant_models import SEPARATOR, Tenants
 
 InputColumn = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*\.[^.]+$", max_length=300)]
 """A column of an input: `orders.amount`."""
@@ -65,6 +66,9 @@ class FeatureViewConfig(Model):
 
     tenant: Name | None = None
     """The tenant that the view is of, by its name in this file; nobody's where left out."""
+    tenants: Tenants = ()
+    """In place of `tenant`, several of which each has such a view, as in a table. In the SQL or
+    function the tenant's own inputs are called as they are here, without the tenant."""
     shared: bool = False
     """Whether other tenants may read it by foreign keys and sources."""
     contract: Path
@@ -119,6 +123,11 @@ class FeatureViewConfig(Model):
     automate: Literal["eager"] | None = None
     """`eager` computes the view by itself when a table that it reads has changed and its checks are
     good ([sensors](sensors.md#automation))."""
+
+    def called(self, name: str) -> str:
+        """What the SQL or function calls an input: without the tenant where it is of several."""
+        short = name.removeprefix(f"{self.tenant}{SEPARATOR}") if self.tenants else name
+        return name if short in self.inputs else short
 
     @property
     def time_to_live(self) -> timedelta | None:

@@ -34,6 +34,7 @@ from quality_platform.config.references import received_text, reference_problems
 from quality_platform.config.secret_text import ConfiguredSecret, SecretBinding
 from quality_platform.config.source_models import BUILT_IN
 from quality_platform.config.source_plugins import plugins, type_of
+from quality_platform.config.tenant_declarations import of_each_tenant
 from quality_platform.config.tenant_files import TENANTS, tenant_variables, tenants_of_entries
 from quality_platform.config.tenant_references import with_targets
 from quality_platform.documents.suggestions import did_you_mean
@@ -122,7 +123,9 @@ def _read(
     path: Path, variables: Mapping[str, str], beside: Sequence[YamlDocument] = ()
 ) -> tuple[RunnerFile, list[Fault]]:
     """The file with all that is wrong in its parts."""
-    document, faults = merged_document(path, variables, beside)
+    merged, faults = merged_document(path, variables, beside)
+    document, unsound = of_each_tenant(merged)
+    faults += unsound
     secrets = SecretBinding()
     hints: tuple[Problem, ...] = ()
     if is_dativo(document.data):

@@ -33,7 +33,7 @@ from quality_platform.config.secret_models import AnySecrets, EnvironmentSecrets
 from quality_platform.config.sensor_models import SensorConfig
 from quality_platform.config.source_models import ConnectionConfig, RateLimitStoreConfig
 from quality_platform.config.source_plugins import AnySource
-from quality_platform.config.tenant_models import TenantConfig, TenantName
+from quality_platform.config.tenant_models import TenantConfig, TenantName, Tenants
 from quality_platform.config.training_set_models import TrainingSetConfig
 
 
@@ -95,6 +95,10 @@ class TableConfig(Model):
     """The object of the contract's `schema` for this table; needed where there are several."""
     tenant: Name | None = None
     """The tenant that the table is of, by its name in this file; nobody's where left out."""
+    tenants: Tenants = ()
+    """In place of `tenant`, several of which each has such a table: `orders` of acme and globex are
+    `acme__orders` and `globex__orders`, and `{tenant}` in the texts is the tenant's name
+    ([tenants](tenants.md#one-declaration-for-several))."""
     shared: bool = False
     """Whether other tenants may read it: by foreign keys, feature views and sources."""
     namespace: Namespace = "main"

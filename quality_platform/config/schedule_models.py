@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from quality_platform.config.base_models import Model, Name, Timezone
+from quality_platform.config.tenant_models import Tenants
 
 LEAST_INTERVAL_SECONDS = 10
 """The daemon looks every five seconds: of a shorter interval it would miss slots."""
@@ -29,6 +30,8 @@ class ScheduleConfig(Model):
     tenant: Name | None = None
     """The tenant that the schedule is of: all its targets are, and all that are its where none is
     named."""
+    tenants: Tenants = ()
+    """In place of `tenant`, several of which each has such a schedule, as in a table."""
     cron: str | None = None
     """Five fields, or `@daily` and the like. Either this or `interval_seconds`."""
     interval_seconds: Annotated[int, Field(ge=LEAST_INTERVAL_SECONDS)] | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from quality_platform.config.base_models import Duration, Model, Name, seconds
+from quality_platform.config.tenant_models import Tenants
 
 LONGEST_QUESTION_SECONDS = 20
 """Connecting and asking may take so long each: Dagster stops a tick after a minute."""
@@ -24,6 +25,8 @@ class TenantSensorConfig(Model):
     tenant: Name | None = None
     """The tenant that the sensor is of: it watches nothing else, and all that is its where no table
     is named."""
+    tenants: Tenants = ()
+    """In place of `tenant`, several of which each has such a sensor, as in a table."""
 
 
 class FileArrivalSensorConfig(TenantSensorConfig):

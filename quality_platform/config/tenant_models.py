@@ -76,6 +76,10 @@ class TenantConfig(Model):
         return self
 
 
+Tenants = Annotated[tuple[TenantName, ...], Field(min_length=1)]
+"""The tenants of a declaration of which each has its own."""
+
+
 def bucket_of(warehouse: str) -> str:
     """The bucket of a warehouse in an object store; "" for a folder."""
     url = urlsplit(warehouse)

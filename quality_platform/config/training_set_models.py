@@ -16,6 +16,7 @@ from quality_platform.config.base_models import (
     seconds,
 )
 from quality_platform.config.feature_service_models import FeatureChoice
+from quality_platform.config.tenant_models import Tenants
 
 TRAINING_SETS = "training_sets"
 """The namespace of training sets that name none."""
@@ -61,6 +62,8 @@ class TrainingSetConfig(Model):
 
     tenant: Name | None = None
     """The tenant that the training set is of, by its name in this file; nobody's where left out."""
+    tenants: Tenants = ()
+    """In place of `tenant`, several of which each has such a training set, as in a table."""
     features: tuple[FeatureChoice, ...] = ()
     """The features: `VIEW` for all features of a view, `VIEW:FEATURE` or `VIEW: [FEATURE, ...]` for
     some; of on-demand feature views alike. Either this or `feature_service`."""

@@ -92,6 +92,39 @@ class MergedDocument(YamlDocument):
         return super().location(steps)
 
 
+@dataclass(frozen=True)
+class RewrittenDocument(YamlDocument):
+    """A document whose data were changed, where each value knows where it was written.
+
+    Attributes:
+        written: The document as it was written.
+        moved: The places there of values that stand elsewhere now, with all below them, by the
+            paths that they have now.
+    """
+
+    written: YamlDocument = field(kw_only=True, repr=False)
+    moved: Mapping[PathInDocument, PathInDocument] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls, written: YamlDocument, data: Any, moved: Mapping[PathInDocument, PathInDocument]
+    ) -> RewrittenDocument:
+        """The document with other data."""
+        return cls(written.path, data, written._places, moved, written=written)
+
+    def owner(self, path: Sequence[str | int]) -> str:
+        """Who wrote the part at `path`; "" who wrote the root."""
+        return self.written.owner(path)
+
+    def location(self, path: Sequence[str | int] = ()) -> Location:
+        """Where the value at `path` was written."""
+        steps = tuple(path)
+        for length in range(len(steps), 0, -1):
+            if old := self.moved.get(steps[:length]):
+                return self.written.location((*old, *steps[length:]))
+        return self.written.location(steps)
+
+
 def load_yaml(path: Path) -> YamlDocument:
     """Reads a YAML file.
 

@@ -40,7 +40,8 @@ class FeatureCode:
         """
         if view.function is not None:
             return cls(view, function=load_function(view.function))
-        return cls(view, validated(view.sql, view.config.inputs, location=view.sql_location))
+        inputs = [view.config.called(name) for name in view.config.inputs]
+        return cls(view, validated(view.sql, inputs, location=view.sql_location))
 
     @property
     def definition(self) -> str:
@@ -97,17 +98,18 @@ class FeatureCode:
         engine: EngineSettings,
         stretches: Sequence[Window],
     ) -> Iterator[pa.RecordBatch]:
+        called = {self.view.config.called(name): rows for name, rows in inputs.items()}
         if self.function is not None:
-            snapshots = {name: pins.snapshots[name] for name in inputs}
+            snapshots = {self.view.config.called(name): pins.snapshots[name] for name in inputs}
             windows = tuple(TimeRange(stretch.start, stretch.end) for stretch in stretches)
             context = FeatureContext(self.view.name, self.view.schema, snapshots, windows)
-            yield from computed_by_function(self.function, inputs, context, engine)
+            yield from computed_by_function(self.function, called, context, engine)
             return
         assert self.query is not None
         column = event_column(self.view)
         time = quote_identifier(column.name)
         where = f"{within(column, stretches)} OR {time} IS NULL" if stretches else ""
-        yield from compute(self.query, inputs, engine, where=where)
+        yield from compute(self.query, called, engine, where=where)
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the contract's types; a conversion that would lose anything is refused."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from quality_platform.config.tenant_models import SEPARATOR
 from quality_platform.documents.suggestions import did_you_mean
 from quality_platform.errors import RunnerFileError
 from quality_platform.flows.broken_tables import error_of, tenant_of
@@ -26,14 +27,57 @@ def tenant_named(platform: Platform, name: str) -> str:
     return next((tenant_of(part) for part in broken), "")
 
 
+def meant(platform: Platform, name: str, tenant: str = "") -> tuple[str, ...]:
+    """The tables and views that a name means: those of a declaration for several tenants.
+
+    Of a tenant its own alone. Any other name means itself.
+    """
+    config = platform.runner.config
+    declared: list[tuple[str, str | None, object]] = [
+        (made, entry.tenant, entry.tenants)
+        for section in (config.tables, config.feature_views)
+        for made, entry in section.items()
+    ]
+    declared += [
+        (part.name, tenant_of(part), part.written.get("tenants"))
+        for part in platform.broken
+        if part.section in ("tables", "feature_views")
+    ]
+    found = [
+        made
+        for made, owner, tenants in declared
+        if tenants and made == f"{owner}{SEPARATOR}{name}" and tenant in ("", owner)
+    ]
+    return tuple(dict.fromkeys(found)) or (name,)
+
+
+def name_of_tenant(platform: Platform, tenant: str, name: str) -> str:
+    """The one table or view that a command is about.
+
+    Raises:
+        RunnerFileError: there is no such tenant, the name is not the tenant's, or it means several.
+    """
+    found = names_of_tenant(platform, tenant, [name])
+    if len(found) > 1:
+        raise RunnerFileError(
+            f"{name!r} is declared for several tenants, and this is about one",
+            location=platform.runner.location("tenants"),
+            allowed=", ".join(found),
+            action="say whose with --tenant",
+        )
+    return found[0]
+
+
 def names_of_tenant(platform: Platform, tenant: str, names: Sequence[str] = ()) -> tuple[str, ...]:
     """The tables and views that a command is about: those named, or all of the tenant.
 
-    "" is no tenant: the names are as they are.
+    A name of a declaration for several tenants means what is the tenant's, and what is all of
+    theirs where "" is no tenant. All other names are as they are.
 
     Raises:
         RunnerFileError: there is no such tenant, it has no table, or a name is not the tenant's.
     """
+    names = [one for name in names for one in meant(platform, name, tenant)]
     if not tenant:
         return tuple(names)
     require_known(platform, tenant)

@@ -17,9 +17,14 @@ def lineage_of(platform: Platform, view: FeatureTable) -> Lineage:
     rest = [name for name in view.schema.names if name not in said]
     if view.function is not None or not rest:
         return Lineage(said, tuple(rest))
-    inputs = {name: platform.contracted(name).schema.names for name in view.config.inputs}
+    tables = {view.config.called(name): name for name in view.config.inputs}
+    inputs = {called: platform.contracted(name).schema.names for called, name in tables.items()}
     read = lineage_of_sql(view.sql, inputs, rest)
-    return Lineage({**said, **read.columns}, read.unknown)
+    told = {
+        column: tuple(InputColumn(tables[source.table], source.column) for source in sources)
+        for column, sources in read.columns.items()
+    }
+    return Lineage({**said, **told}, read.unknown)
 
 
 def _columns(sources: tuple[str, ...]) -> tuple[InputColumn, ...]:

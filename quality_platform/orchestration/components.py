@@ -24,6 +24,7 @@ from quality_platform.config.models import TableConfig
 from quality_platform.documents.yaml_documents import PathInDocument, YamlDocument, load_yaml
 from quality_platform.errors import ConfigurationError, Location
 from quality_platform.flows.platform import Platform, open_platform
+from quality_platform.flows.tenant_names import meant
 from quality_platform.orchestration.assets import due_assets, landing_assets, table_assets
 from quality_platform.orchestration.broken_parts import broken_assets
 from quality_platform.orchestration.keys import LANDING_OP, broken_key, maintenance_key
@@ -95,7 +96,9 @@ class ContractedTable(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The table's source, the table, its quarantine, its checks and its upkeep."""
-        return dg.Definitions(assets=_assets_of(_loaded.platform_of(context), self.name))
+        platform = _loaded.platform_of(context)
+        names = meant(platform, self.name)
+        return dg.Definitions(assets=[a for name in names for a in _assets_of(platform, name)])
 
 
 def _assets_of(platform: Platform, name: str) -> list[dg.AssetsDefinition]:

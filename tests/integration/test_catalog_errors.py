@@ -254,7 +254,7 @@ def test_a_disk_that_is_full_stops_the_load_and_nothing_is_left(project: Project
     names = [(1000 + n, os.urandom(300).hex()) for n in range(4000)]
     project.deliver("orders/1.csv", csv_text("id,name", names))
     before = sorted(warehouse.rglob("*.parquet"))
-    with files_of_at_most(1_000_000), pytest.raises(StorageError) as caught:
+    with files_of_at_most(500_000), pytest.raises(StorageError) as caught:
         load_table(platform, "orders", "run-2")
     assert caught.value.transient
     assert sorted(p for p in warehouse.rglob("*.parquet") if "history" not in str(p)) == [

@@ -126,6 +126,18 @@ def test_tables_of_a_project_refer_to_each_other_and_to_those_of_runner_yaml(
     )
 
 
+def test_a_table_for_several_tenants_brings_that_of_each(
+    dg_project: DgProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dg_project.folder / "runner.yaml").write_text("version: 1\ntenants: {acme: {}, globex: {}}\n")
+    source = {"type": "csv", "path": "${QUALITY_PLATFORM_HOME}/{tenant}.csv"}
+    add(dg_project, "orders", CUSTOMERS, tenants=["acme", "globex"], source=source)
+    found = keys(loaded(dg_project, monkeypatch))
+    for tenant in ("acme", "globex"):
+        assert f"{tenant}__shop/{tenant}__orders" in found
+        assert f"maintenance/{tenant}__orders" in found
+
+
 def test_a_broken_table_stands_alone(
     dg_project: DgProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,8 @@ VARIABLES = [
     "tables: {orders: {contract: c, source: {type: csv, path: p, delimiter: '${COMMA}'}}}",
     "connections: {shop: {url: 'postgresql://u:${secret:PASSWORD|url}@host/shop'}}",
     VIEW + "    drift: {columns: [n], reference: {start: '${A}', end: '2020-${B}'}}\n",
+    "tables: {orders: {tenants: [a], contract: c, source: "
+    "{type: sql, connection: 'db_{tenant}', table: t}}}",
 ]
 
 
