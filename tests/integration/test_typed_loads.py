@@ -142,13 +142,13 @@ def csv_project(project: Project, **load: str) -> Project:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that are read for their digests."""
+    """The names of the files that are read for their checksums."""
     seen: list[str] = []
     original = files.fingerprint
 
-    def counted(found: Any) -> Any:
+    def counted(found: Any, known: str = "") -> Any:
         seen.append(Path(found.path).name)
-        return original(found)
+        return original(found, known)
 
     monkeypatch.setattr(files, "fingerprint", counted)
     return seen
